@@ -1,0 +1,42 @@
+"""The compiled kernels. `load("core")` and `load("audio")` import the build that suits this processor.
+
+Set FASTBP_CPU to baseline, avx2 or avx512 to cap the choice.
+"""
+
+import functools
+import importlib
+import os
+from types import ModuleType
+
+from fastbp.errors import ArgumentError, NotBuiltError
+
+BUILDS = ("baseline", "avx2", "avx512")
+
+
+@functools.cache
+def cpu_build() -> str:
+    """Name of the build in use: the best this processor and operating system support, at most FASTBP_CPU."""
+    try:
+        from fastbp._kernels import _cpu
+    except ImportError as error:
+        raise NotBuiltError(
+            "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. "
+            "Run 'pip install .' (or 'pip install -e .') in it, and import fastbp from there."
+        ) from error
+    cap = os.environ.get("FASTBP_CPU", BUILDS[-1])
+    if cap not in BUILDS:
+        raise ArgumentError(f"FASTBP_CPU={cap!r} is not a CPU build; use one of {', '.join(BUILDS)}, or unset it.")
+    return [name for name in _cpu.supported() if BUILDS.index(name) <= BUILDS.index(cap)][-1]
+
+
+@functools.cache
+def load(part: str, build: str | None = None) -> ModuleType:
+    """The kernel module `part` ("core" or "audio") in `build` (default: `cpu_build()`)."""
+    return importlib.import_module(f"fastbp._kernels._{part}_{build or cpu_build()}")
+
+
+def supported_builds() -> list[str]:
+    """Builds this machine can run, slowest first (all of them are tested)."""
+    from fastbp._kernels import _cpu
+
+    return _cpu.supported()

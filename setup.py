@@ -1,0 +1,59 @@
+"""The compiled modules: each Cython source is built once per instruction set.
+
+FASTBP_SANITIZE=1 builds with the address and undefined-behaviour sanitizers; FASTBP_DEBUG=1 builds with
+debug symbols, no optimisation and bounds checks.
+"""
+
+import os
+import platform
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+DEBUG = os.environ.get("FASTBP_DEBUG") == "1"
+SANITIZE = os.environ.get("FASTBP_SANITIZE") == "1"
+
+CPU_FLAGS = {"baseline": []}
+if X86:
+    CPU_FLAGS["avx2"] = ["-mavx2", "-mfma"]
+    CPU_FLAGS["avx512"] = [*CPU_FLAGS["avx2"], "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
+                           "-mprefer-vector-width=512"]  # fmt: skip
+
+# -ffast-math would let the compiler drop NaN checks and reorder sums; these two are all that vectorising needs.
+FLAGS = ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
+FLAGS += ["-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-pthread", "-Wno-unused-function"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
+
+
+def extension(name, flags=()):
+    return Extension(
+        f"fastbp._kernels.{name}",
+        [f"fastbp/_kernels/{name}.pyx"],
+        include_dirs=["fastbp/_kernels"],
+        extra_compile_args=[*FLAGS, *SANITIZERS, *flags],
+        extra_link_args=["-pthread", *SANITIZERS],
+        define_macros=[("CYTHON_WITHOUT_ASSERTIONS", None)] if not DEBUG else [],
+    )
+
+
+EXTENSIONS = [extension("_cpu")]
+EXTENSIONS += [
+    extension(f"_{part}_{cpu}", flags) for part in ("core", "audio") for cpu, flags in CPU_FLAGS.items()
+]
+
+setup(
+    ext_modules=cythonize(
+        EXTENSIONS,
+        nthreads=0,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": DEBUG,
+            "embedsignature": True,
+        },
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
+)
