@@ -1,0 +1,78 @@
+# What every kernel is handed: scratch memory, the number of threads, and the flag that stops a run.
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport cos, exp, expf, fabs, fabsf, fmaxf, isfinite, log, logf, pow, sqrt, sqrtf, tanhf
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+cdef extern from "parallel.h" nogil:
+    ctypedef void (*task_fn)(void *arg, Py_ssize_t task, int worker) noexcept nogil
+    int MAX_THREADS
+    void parallel_for(int n_threads, Py_ssize_t n_tasks, task_fn fn, void *arg) noexcept
+
+cdef extern from *:
+    """
+    #include <time.h>
+    static double seconds(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    }
+    """
+    double seconds() noexcept nogil
+
+cdef double POLL_SECONDS = 0.05
+
+ctypedef struct Context:
+    int n_threads
+    int stop            # set by poll() or a failing plug-in: every loop returns soon, nothing more is updated
+    double next_poll
+    float *pack_a       # one block of PACK_A floats a thread
+    float *pack_b
+    void *errors        # the list that an exception is appended to
+
+
+cdef int poll(Context *ctx) noexcept nogil:
+    """Let Ctrl-C through at most every POLL_SECONDS; returns ctx.stop."""
+    if seconds() >= ctx.next_poll:
+        with gil:
+            check_signals(ctx)
+        ctx.next_poll = seconds() + POLL_SECONDS
+    return ctx.stop
+
+
+cdef void check_signals(Context *ctx) noexcept:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        fail(ctx, error)
+
+
+cdef void fail(Context *ctx, object error) noexcept:
+    """Stop the run and keep the exception for the caller."""
+    ctx.stop = 1
+    (<list>ctx.errors).append(error)
+
+
+ctypedef struct Slices:
+    void (*fn)(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+    void *arg
+    Py_ssize_t n
+    Py_ssize_t size
+
+
+cdef void run_slice(void *arg, Py_ssize_t task, int worker) noexcept nogil:
+    cdef Slices *s = <Slices *>arg
+    s.fn(s.arg, task * s.size, min(s.n, (task + 1) * s.size))
+
+
+cdef void parallel_slices(Context *ctx, Py_ssize_t n, Py_ssize_t size, void (*fn)(void *, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          void *arg) noexcept nogil:
+    """fn(arg, start, stop) over 0..n in slices of `size`, which never depend on the number of threads."""
+    cdef Slices s = Slices(fn, arg, n, size)
+    if n <= size:
+        fn(arg, 0, n)
+    else:
+        parallel_for(ctx.n_threads, (n + size - 1) // size, run_slice, &s)

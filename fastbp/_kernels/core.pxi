@@ -1,0 +1,10 @@
+# The training kernels, one source for every instruction set. Read in this order: it is the way of a batch.
+include "context.pxi"
+include "random.pxi"
+include "gemm.pxi"
+include "activations.pxi"
+include "layers.pxi"
+include "losses.pxi"
+include "optimizers.pxi"
+include "plan.pxi"
+include "kernel_api.pxi"

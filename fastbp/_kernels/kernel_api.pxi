@@ -1,0 +1,113 @@
+# Single kernels as Python functions, for tests and benchmarks. Shapes are the caller's to get right.
+
+cdef class Scratch:
+    """The context a single kernel runs in."""
+    cdef Context ctx
+    cdef list errors
+    cdef float[::1] memory
+
+    def __init__(self, Py_ssize_t n_cols, int n_threads):
+        self.errors = []
+        self.ctx.errors = <void *>self.errors
+        self.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
+        self.memory = np.zeros(self.ctx.n_threads * MC * KC + pack_b_floats(n_cols), np.float32)
+        self.ctx.pack_a = &self.memory[0]
+        self.ctx.pack_b = self.ctx.pack_a + self.ctx.n_threads * MC * KC
+        self.ctx.next_poll = seconds() + POLL_SECONDS
+
+
+def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None, float[:, ::1] out=None, int n_threads=1):
+    """out (m, n) = a (m, k) @ b (k, n) + bias (n); a and b are C-contiguous or transposed views of such."""
+    cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n = b.shape[1]
+    cdef Scratch scratch = Scratch(n, n_threads)
+    if out is None:
+        out = np.empty((m, n), np.float32)
+    if m and n:
+        gemm(&scratch.ctx, m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4, &b[0, 0] if k else NULL,
+             b.strides[0] // 4, b.strides[1] // 4, &out[0, 0], NULL if bias is None else &bias[0])
+    return np.asarray(out)
+
+
+def activation_forward_kernel(str name, z, float alpha=0.0, int n_threads=1):
+    """y (n_rows, n_cols) = f(z)."""
+    cdef float[:, ::1] zs = z
+    cdef float[:, ::1] ys = np.empty_like(z)
+    cdef Scratch scratch = Scratch(1, n_threads)
+    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1])
+    if zs.size:
+        a.z = &zs[0, 0]
+        a.y = &ys[0, 0]
+        activate(&a, zs.shape[0], &scratch.ctx)
+    return np.asarray(ys)
+
+
+def activation_backward_kernel(str name, z, y, dy, float alpha=0.0, int n_threads=1):
+    """dz (n_rows, n_cols) = f'(z) dy."""
+    cdef float[:, ::1] zs = z, ys = y, ds = dy.copy()
+    cdef Scratch scratch = Scratch(1, n_threads)
+    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1])
+    if zs.size:
+        a.z = &zs[0, 0]
+        a.y = &ys[0, 0]
+        a.dy = &ds[0, 0]
+        differentiate(&a, zs.shape[0], &scratch.ctx)
+    return np.asarray(ds)
+
+
+def loss_kernel(str name, y_true, y_pred, const float[::1] weight=None, dict options=None, str last_activation=None, int n_threads=1):
+    """(values (n_rows,), mean loss, dy (n_rows, n_out)); y_pred holds the probabilities afterwards where fused."""
+    cdef float[:, ::1] ps = y_pred, ts = y_true.view(np.float32)
+    cdef float[:, ::1] ds = np.zeros_like(y_pred)
+    cdef float[::1] values = np.zeros(len(y_pred), np.float32)
+    cdef Scratch scratch = Scratch(1, n_threads)
+    cdef Loss o
+    cdef double total = 0
+    memset(&o, 0, sizeof(Loss))
+    o.n_true = ts.shape[1]
+    o.n_rows = ps.shape[0]
+    o.n_out = ps.shape[1]
+    set_loss(&o, name, options or {}, last_activation)
+    if ps.size:
+        o.y_true = &ts[0, 0]
+        o.y_pred = &ps[0, 0]
+        o.dy = &ds[0, 0]
+        o.values = &values[0]
+        if weight is not None:
+            o.weight = &weight[0]
+        total = compute_loss(&o, &scratch.ctx)
+    return np.asarray(values), total, np.asarray(ds)
+
+
+def optimizer_kernel(str name, float[::1] params, float[::1] grads, float[:, ::1] slots, uint64_t t, dict hyper,
+                     Py_ssize_t[:, ::1] blocks=None, int n_threads=1):
+    """One step in place, number t from 1."""
+    cdef Scratch scratch = Scratch(1, n_threads)
+    cdef Optimizer o
+    cdef Py_ssize_t i
+    memset(&o, 0, sizeof(Optimizer))
+    o.n = params.shape[0]
+    o.t = t
+    o.learning_rate = hyper["learning_rate"]
+    set_optimizer(&o, name, hyper)
+    if params.shape[0] == 0:
+        return
+    o.params = &params[0]
+    o.grads = &grads[0]
+    for i in range(slots.shape[0]):
+        o.slots[i] = &slots[i, 0]
+    if blocks is not None and blocks.shape[0]:
+        o.blocks = &blocks[0, 0]
+        o.n_blocks = blocks.shape[0]
+    with nogil:
+        optimizer_step(&o, &scratch.ctx)
+
+
+def dropout_mask(Py_ssize_t n_rows, Py_ssize_t n_cols, double rate, uint64_t seed, uint32_t step, uint32_t layer, int n_threads=1):
+    """mask (n_rows, n_cols): 1 / (1 - rate) where kept, else 0."""
+    cdef float[:, ::1] mask = np.empty((n_rows, n_cols), np.float32)
+    cdef Scratch scratch = Scratch(1, n_threads)
+    cdef Dropout d = Dropout(NULL, n_rows * n_cols, seed, step, layer, rate)
+    if d.n:
+        d.mask = &mask[0, 0]
+        parallel_slices(&scratch.ctx, d.n, ELEMENTS, dropout_mask_slice, &d)
+    return np.asarray(mask)

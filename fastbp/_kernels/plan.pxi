@@ -1,0 +1,472 @@
+# The plan: made once for a network and a batch size, it holds the layers as C structs with pointers into the flat
+# parameter and gradient vectors and into activations allocated once. run_batches() walks it without the GIL.
+import threading
+
+ctypedef struct Penalty:
+    Py_ssize_t start, n
+    double l1, l2
+
+ctypedef struct Run:
+    const float *x              # (n_samples, n_in)
+    const float *y              # (n_samples, n_true), 4-byte words
+    const float *weight         # (n_samples) or NULL
+    const Py_ssize_t *order     # (n_samples) row numbers, or NULL for rows as they lie
+    const double *learning_rates    # of each step of this run
+    float *y_pred               # room for the predictions of this run, or NULL
+    Py_ssize_t n_samples, batch_size
+    Py_ssize_t first, last      # batches
+    uint64_t step               # steps taken before this run
+    double seconds              # hand back after so long
+    int gradient_norm           # measure it
+    # results
+    Py_ssize_t done
+    double loss_sum             # sum over batches of loss * n_rows
+    double norm_sum             # sum over batches of the gradient's norm
+    double last_loss
+
+cdef enum:
+    ALIGNMENT = 16              # floats in 64 bytes
+
+
+cdef class Plan:
+    """A network made ready to run on batches of at most `max_rows` rows.
+
+    specs: a dict for each layer (see `layers.Layer.plan_spec`). params, grads: flat float32 vectors; state: running
+    statistics. Every method may be called from any thread; calls on one plan wait for each other.
+    """
+    cdef Context ctx
+    cdef Layer *layers
+    cdef int n_layers
+    cdef Loss loss
+    cdef Optimizer optimizer
+    cdef ActivationKernel last_kernel
+    cdef Penalty *penalties
+    cdef int n_penalties
+    cdef float *params
+    cdef float *grads
+    cdef float *x_batch
+    cdef float *y_batch
+    cdef float *weight_batch
+    cdef list arrays
+    cdef list errors
+    cdef object lock
+    cdef readonly Py_ssize_t max_rows, n_in, n_out, n_params
+
+    def __cinit__(self):
+        self.layers = NULL
+        self.penalties = NULL
+
+    def __dealloc__(self):
+        free(self.layers)
+        free(self.penalties)
+
+    def __init__(self, list specs, float[::1] params, float[::1] grads, float[::1] state, Py_ssize_t max_rows,
+                 int n_threads=1, bint input_gradient=False):
+        self.lock = threading.Lock()
+        self.errors = []
+        self.arrays = [params, grads, state]
+        self.ctx.errors = <void *>self.errors
+        self.max_rows = max_rows
+        self.n_in = specs[0]["n_in"]
+        self.n_out = specs[len(specs) - 1]["n_out"]
+        self.n_params = params.shape[0]
+        self.params = address(params)
+        self.grads = address(grads)
+        self.n_layers = len(specs)
+        self.layers = <Layer *>calloc(self.n_layers, sizeof(Layer))
+        if self.layers == NULL:
+            raise MemoryError()
+        for i, spec in enumerate(specs):
+            self.add_layer(&self.layers[i], spec, address(state))
+        self.connect(input_gradient)
+        self.allocate_scratch(specs, n_threads)
+
+    cdef float *floats(self, Py_ssize_t n):
+        """n floats on a 64-byte boundary, zeroed, that live as long as the plan."""
+        cdef float[::1] block = np.zeros(n + ALIGNMENT, np.float32)
+        self.arrays.append(block)
+        return <float *>((<size_t>&block[0] + 63) & ~<size_t>63)
+
+    cdef int add_layer(self, Layer *l, dict spec, float *state) except -1:
+        l.n_in = spec["n_in"]
+        l.n_out = spec["n_out"]
+        l.y = self.floats(self.max_rows * l.n_out)
+        l.dy = self.floats(self.max_rows * l.n_out)
+        l.z = l.y
+        if spec.get("w", -1) >= 0:
+            l.w = self.params + <Py_ssize_t>spec["w"]
+            l.dw = self.grads + <Py_ssize_t>spec["w"]
+        if spec.get("b", -1) >= 0:
+            l.b = self.params + <Py_ssize_t>spec["b"]
+            l.db = self.grads + <Py_ssize_t>spec["b"]
+        op = spec["op"]
+        if op == "dense" or op == "activation":
+            self.set_activation(l, spec, op == "dense")
+        elif op == "dropout":
+            l.forward = dropout_forward
+            l.backward = dropout_backward
+            l.dropout = Dropout(self.floats(self.max_rows * l.n_out), 0, spec["seed"], 0, spec["index"], spec["rate"])
+        else:
+            self.set_normalization(l, spec, state, op == "batch_norm")
+        return 0
+
+    cdef int set_activation(self, Layer *l, dict spec, bint dense) except -1:
+        l.forward = dense_forward if dense else activation_forward
+        l.backward = dense_backward if dense else activation_backward
+        cdef ActivationKernel kernel = activation_kernel(spec["activation"])
+        if dense and kernel.keeps_z:
+            l.z = self.floats(self.max_rows * l.n_out)
+        l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, l.dy, l.n_out)
+        return 0
+
+    cdef int set_normalization(self, Layer *l, dict spec, float *state, bint batch) except -1:
+        l.forward = batch_norm_forward if batch else layer_norm_forward
+        l.backward = batch_norm_backward if batch else layer_norm_backward
+        l.epsilon = spec["epsilon"]
+        l.normed = self.floats(self.max_rows * l.n_out)
+        l.inverse_std = self.floats(max(self.max_rows, l.n_out))
+        l.sums = <double *>self.floats(4 * l.n_out)
+        if batch:
+            l.momentum = spec["momentum"]
+            l.moving_mean = state + <Py_ssize_t>spec["moving_mean"]
+            l.moving_variance = state + <Py_ssize_t>spec["moving_variance"]
+        return 0
+
+    cdef int connect(self, bint input_gradient) except -1:
+        """Each layer reads its predecessor's y, and writes dx where the predecessor looks for dy."""
+        cdef int i
+        for i in range(1, self.n_layers):
+            self.layers[i].x = self.layers[i - 1].y
+            self.layers[i].dx = self.layers[i - 1].dy
+        if input_gradient:
+            self.layers[0].dx = self.floats(self.max_rows * self.n_in)
+        self.last_kernel = self.layers[self.n_layers - 1].activation.kernel
+        return 0
+
+    cdef int allocate_scratch(self, list specs, int n_threads) except -1:
+        widest = max(max(spec["n_in"], spec["n_out"]) for spec in specs)
+        self.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
+        self.ctx.pack_a = self.floats(self.ctx.n_threads * MC * KC)
+        self.ctx.pack_b = self.floats(pack_b_floats(widest))
+        self.x_batch = self.floats(self.max_rows * self.n_in)
+        return 0
+
+    def set_loss(self, name, dict options, Py_ssize_t n_true, str last_activation):
+        """The loss by kernel name, or a callable (y_true, y_pred) -> (values (n_rows,), gradient (n_rows, n_out))."""
+        cdef Layer *last = &self.layers[self.n_layers - 1]
+        memset(&self.loss, 0, sizeof(Loss))
+        self.loss.n_true = n_true
+        self.loss.n_out = self.n_out
+        self.loss.y_pred = last.y
+        self.loss.dy = last.dy
+        self.loss.values = self.floats(self.max_rows)
+        self.y_batch = self.floats(self.max_rows * n_true)
+        self.weight_batch = self.floats(self.max_rows)
+        if callable(name):
+            self.arrays.append(name)
+            self.loss.python = <void *>name
+        else:
+            set_loss(&self.loss, name, options, last_activation)
+
+    def set_optimizer(self, name, dict hyper, float[:, ::1] slots, Py_ssize_t[:, ::1] blocks):
+        """The optimizer by kernel name, or a callable (t, learning_rate) that updates the parameters."""
+        cdef Optimizer *o = &self.optimizer
+        cdef Py_ssize_t i
+        if slots.shape[0] > MAX_SLOTS and not callable(name):
+            raise ValueError(f"at most {MAX_SLOTS} slots")
+        memset(o, 0, sizeof(Optimizer))
+        o.params = self.params
+        o.grads = self.grads
+        o.n = self.n_params
+        o.n_blocks = blocks.shape[0]
+        set_optimizer(o, "python" if callable(name) else name, hyper)
+        if callable(name):
+            o.python = <void *>name
+        for i in range(min(slots.shape[0], MAX_SLOTS)):
+            if slots.shape[1]:
+                o.slots[i] = &slots[i, 0]
+        if blocks.shape[0]:
+            o.blocks = &blocks[0, 0]
+        self.arrays += [name, slots, blocks]
+
+    def set_penalties(self, list penalties):
+        """L1 and L2 on parts of the parameters: (start, n, l1, l2) each."""
+        free(self.penalties)
+        self.n_penalties = len(penalties)
+        self.penalties = <Penalty *>calloc(max(1, self.n_penalties), sizeof(Penalty))
+        if self.penalties == NULL:
+            raise MemoryError()
+        for i, (start, n, l1, l2) in enumerate(penalties):
+            self.penalties[i] = Penalty(start, n, l1, l2)
+
+    # -- one batch, without the GIL ------------------------------------------------------------------------------
+
+    cdef void forward_rows(self, Py_ssize_t n_rows, bint training, uint64_t step) noexcept nogil:
+        cdef int i
+        for i in range(self.n_layers):
+            self.layers[i].training = training
+            self.layers[i].dropout.step = <uint32_t>step
+            self.layers[i].dropout.n = n_rows * self.layers[i].n_out
+            self.layers[i].forward(&self.layers[i], n_rows, &self.ctx)
+
+    cdef void backward_rows(self, Py_ssize_t n_rows) noexcept nogil:
+        cdef int i
+        for i in range(self.n_layers - 1, -1, -1):
+            self.layers[i].backward(&self.layers[i], n_rows, &self.ctx)
+            if self.ctx.stop:
+                return
+
+    cdef void leave_activation_to_loss(self, bint leave) noexcept nogil:
+        """A fused loss takes the last layer's z; everything else its y."""
+        self.layers[self.n_layers - 1].activation.kernel = LINEAR if leave and self.loss.fused else self.last_kernel
+
+    cdef double penalty(self, bint gradients) noexcept nogil:
+        """l1 sum|w| + l2 sum w^2 over the penalised tensors; adds the gradient of that to grads."""
+        cdef int k
+        cdef Py_ssize_t i
+        cdef double total = 0, size
+        cdef Penalty *q
+        cdef float *w
+        cdef float *dw
+        for k in range(self.n_penalties):
+            q = &self.penalties[k]
+            w = self.params + q.start
+            dw = self.grads + q.start
+            size = 0
+            for i in range(q.n):
+                size += fabsf(w[i])
+            total += q.l1 * size + q.l2 * sum_of_squares(w, q.n)
+            if gradients:
+                for i in range(q.n):
+                    dw[i] += <float>q.l1 * ((w[i] > 0) - (w[i] < 0)) + <float>(2 * q.l2) * w[i]
+        return total
+
+    cdef void load_rows(self, Run *run, Py_ssize_t start, Py_ssize_t n_rows) noexcept nogil:
+        """Point at the batch where it lies, or gather its rows by run.order."""
+        cdef Py_ssize_t i, row, n_in = self.n_in, n_true = self.loss.n_true
+        self.layers[0].x = run.x + start * n_in
+        self.loss.y_true = run.y + start * n_true
+        self.loss.weight = run.weight + start if run.weight != NULL else NULL
+        self.loss.n_rows = n_rows
+        if run.order == NULL:
+            return
+        for i in range(n_rows):
+            row = run.order[start + i]
+            memcpy(self.x_batch + i * n_in, run.x + row * n_in, n_in * sizeof(float))
+            memcpy(self.y_batch + i * n_true, run.y + row * n_true, n_true * sizeof(float))
+            if run.weight != NULL:
+                self.weight_batch[i] = run.weight[row]
+        self.layers[0].x = self.x_batch
+        self.loss.y_true = self.y_batch
+        if run.weight != NULL:
+            self.loss.weight = self.weight_batch
+
+    cdef double batch_loss(self, Run *run, Py_ssize_t batch, Py_ssize_t n_rows, bint training) noexcept nogil:
+        """Gather, forward, loss; the gradient of the loss is left in the last layer's dy."""
+        cdef double loss = 0
+        self.load_rows(run, batch * run.batch_size, n_rows)
+        self.forward_rows(n_rows, training, run.step + run.done)
+        loss = compute_loss(&self.loss, &self.ctx)
+        if run.y_pred != NULL:
+            memcpy(run.y_pred + (batch - run.first) * run.batch_size * self.n_out, self.loss.y_pred, n_rows * self.n_out * sizeof(float))
+        return loss
+
+    cdef void run_batches(self, Run *run) noexcept nogil:
+        """Batches run.first to run.last: forward, loss, backward, step. Stops early, between steps, when it must."""
+        cdef Py_ssize_t batch, n_rows
+        cdef double loss, until = seconds() + run.seconds
+        self.leave_activation_to_loss(True)
+        for batch in range(run.first, run.last):
+            n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
+            loss = self.batch_loss(run, batch, n_rows, True) + self.penalty(False)
+            run.last_loss = loss
+            if self.ctx.stop or not isfinite(loss):
+                break
+            self.backward_rows(n_rows)
+            self.penalty(True)
+            if self.ctx.stop:
+                break
+            if run.gradient_norm:
+                run.norm_sum += sqrt(sum_of_squares(self.grads, self.optimizer.n))
+            self.optimizer.learning_rate = run.learning_rates[batch - run.first]
+            self.optimizer.t = run.step + run.done + 1
+            optimizer_step(&self.optimizer, &self.ctx)
+            if self.ctx.stop:
+                break
+            run.loss_sum += loss * n_rows
+            run.done += 1
+            if poll(&self.ctx) or seconds() > until:
+                break
+        self.leave_activation_to_loss(False)
+
+    cdef void evaluate_batches(self, Run *run) noexcept nogil:
+        cdef Py_ssize_t batch, n_rows
+        self.leave_activation_to_loss(True)
+        for batch in range(run.first, run.last):
+            n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
+            run.loss_sum += self.batch_loss(run, batch, n_rows, False) * n_rows
+            if poll(&self.ctx):
+                break
+        self.leave_activation_to_loss(False)
+
+    # -- the same from Python ------------------------------------------------------------------------------------
+
+    cdef int start(self) except -1:
+        self.ctx.stop = 0
+        self.ctx.next_poll = seconds() + POLL_SECONDS
+        return 0
+
+    cdef int finish(self) except -1:
+        """Raise what stopped the run, if anything did."""
+        if self.errors:
+            error = self.errors[0]
+            self.errors.clear()
+            raise error
+        return 0
+
+    cdef Run make_run(self, const float[:, ::1] x, y, const float[::1] weight, Py_ssize_t batch_size) except *:
+        cdef const float[:, ::1] labels = y
+        cdef Py_ssize_t n = x.shape[0]
+        cdef Run run
+        memset(&run, 0, sizeof(Run))
+        if batch_size > self.max_rows or x.shape[1] != self.n_in or labels.shape[0] != n or labels.shape[1] != self.loss.n_true:
+            raise ValueError("rows do not fit this plan")
+        if weight is not None and weight.shape[0] != n:
+            raise ValueError("one weight for each row")
+        run.n_samples = n
+        run.batch_size = batch_size
+        run.last = (n + batch_size - 1) // batch_size
+        if n:
+            run.x = &x[0, 0]
+            run.y = &labels[0, 0]
+        if n and weight is not None:
+            run.weight = &weight[0]
+        return run
+
+    def train(self, const float[:, ::1] x, y, const float[::1] weight, const Py_ssize_t[::1] order, const double[::1] learning_rates,
+              float[:, ::1] y_pred, *, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t last, uint64_t step, double seconds,
+              bint gradient_norm):
+        """Train on batches `first` to `last` of an epoch; comes back early after `seconds`, or on trouble.
+
+        y: float32 view (n_samples, n_true) (int32 labels viewed as float32). learning_rates: one for each batch.
+        Returns (batches done, sum of loss * rows, sum of gradient norms, loss of the last batch).
+        """
+        cdef Run run = self.make_run(x, y, weight, batch_size)
+        if learning_rates.shape[0] < min(last, run.last) - first:
+            raise ValueError("one learning rate for each batch")
+        run.first = first
+        run.last = min(last, run.last)
+        run.step = step
+        run.seconds = seconds
+        run.gradient_norm = gradient_norm
+        if learning_rates.shape[0]:
+            run.learning_rates = &learning_rates[0]
+        if order is not None and order.shape[0]:
+            run.order = &order[0]
+        if y_pred is not None and y_pred.shape[0]:
+            run.y_pred = &y_pred[0, 0]
+        with self.lock:
+            self.start()
+            with nogil:
+                self.run_batches(&run)
+            self.finish()
+        return run.done, run.loss_sum, run.norm_sum, run.last_loss
+
+    def evaluate(self, const float[:, ::1] x, y, const float[::1] weight, float[:, ::1] y_pred):
+        """Sum over batches of loss * rows, penalties left out; predictions go to y_pred (n_samples, n_out)."""
+        cdef Run run = self.make_run(x, y, weight, self.max_rows)
+        if y_pred.shape[0]:
+            run.y_pred = &y_pred[0, 0]
+        with self.lock:
+            self.start()
+            with nogil:
+                self.evaluate_batches(&run)
+            self.finish()
+        return run.loss_sum
+
+    def loss_and_gradients(self, const float[:, ::1] x, y, const float[::1] weight, bint training, uint64_t step):
+        """Loss of one batch (penalties included), and its gradients into grads."""
+        cdef Run run = self.make_run(x, y, weight, max(1, x.shape[0]))
+        cdef double loss = 0
+        run.step = step
+        with self.lock:
+            self.start()
+            with nogil:
+                self.leave_activation_to_loss(True)
+                loss = self.batch_loss(&run, 0, run.n_samples, training)
+                self.backward_rows(run.n_samples)
+                self.leave_activation_to_loss(False)
+                loss += self.penalty(True)
+            self.finish()
+        return loss
+
+    def penalty_value(self):
+        return self.penalty(False)
+
+    def predict(self, const float[:, ::1] x, float[:, ::1] out):
+        """out (n_samples, n_out) = the network's answer for x (n_samples, n_in), in chunks of max_rows."""
+        cdef Py_ssize_t start = 0, n_rows
+        cdef float *y = self.layers[self.n_layers - 1].y
+        with self.lock:
+            self.start()
+            with nogil:
+                while start < x.shape[0] and not poll(&self.ctx):
+                    n_rows = min(self.max_rows, x.shape[0] - start)
+                    self.layers[0].x = &x[start, 0]
+                    self.forward_rows(n_rows, False, 0)
+                    memcpy(&out[start, 0], y, n_rows * self.n_out * sizeof(float))
+                    start += n_rows
+            self.finish()
+
+    def forward(self, const float[:, ::1] x, bint training, uint64_t step):
+        """One batch forward, kept for `backward`; returns a copy of the output."""
+        cdef Py_ssize_t n_rows = x.shape[0]
+        if n_rows:
+            memcpy(self.x_batch, &x[0, 0], n_rows * self.n_in * sizeof(float))
+        self.layers[0].x = self.x_batch
+        with self.lock:
+            self.start()
+            with nogil:
+                self.forward_rows(n_rows, training, step)
+            self.finish()
+        return self.rows(self.layers[self.n_layers - 1].y, n_rows, self.n_out).copy()
+
+    def backward(self, const float[:, ::1] dy):
+        """Gradients of the batch last given to `forward`, into grads; returns dx (n_rows, n_in)."""
+        cdef Py_ssize_t n_rows = dy.shape[0]
+        if n_rows:
+            memcpy(self.layers[self.n_layers - 1].dy, &dy[0, 0], n_rows * self.n_out * sizeof(float))
+        with self.lock:
+            self.start()
+            with nogil:
+                self.backward_rows(n_rows)
+                self.penalty(True)
+            self.finish()
+        return self.rows(self.layers[0].dx, n_rows, self.n_in).copy()
+
+    def step(self, uint64_t t, double learning_rate):
+        """Step number t (from 1) of the optimizer, with the gradients as they are."""
+        with self.lock:
+            self.start()
+            self.optimizer.t = t
+            self.optimizer.learning_rate = learning_rate
+            with nogil:
+                optimizer_step(&self.optimizer, &self.ctx)
+            self.finish()
+
+    def first_bad_layer(self, Py_ssize_t n_rows):
+        """Index of the first layer with a NaN or an infinity in its last output, or -1."""
+        cdef int i
+        for i in range(self.n_layers):
+            if not np.isfinite(self.rows(self.layers[i].y, n_rows, self.layers[i].n_out)).all():
+                return i
+        return -1
+
+    cdef object rows(self, float *p, Py_ssize_t n_rows, Py_ssize_t n_cols):
+        return np.asarray(<float[:n_rows, :n_cols]>p) if n_rows else np.empty((0, n_cols), np.float32)
+
+
+cdef inline float *address(float[::1] x) noexcept:
+    if x.shape[0]:
+        return &x[0]
+    return NULL
