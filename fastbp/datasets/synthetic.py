@@ -1,5 +1,7 @@
 """Speech-like and music-like clips out of a formula: always to be had, and the same bits for the same seed."""
 
+from __future__ import annotations  # np.random is loaded by the first use, not by import
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +53,7 @@ class SoundSet:
 
 
 def make_music_speech(
-    n_clips: int = 240, duration: float = 3.0, sr: int = 16000, seed: int = 0, groups_per_class: int = 10
+    n_clips: int = 240, duration: float = 3.0, sr: int = 16000, seed: int = 0, groups_per_class: int = 20
 ) -> SoundSet:
     """Synthesise speech-like and music-like clips in turn.
 
