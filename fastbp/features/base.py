@@ -1,0 +1,123 @@
+"""What every feature is: an immutable description with a plan behind it, made when first used."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.features.framing import FRAMINGS
+from fastbp.features.parameters import resolve
+from fastbp.features.waveform import as_waveform
+
+FloatArray = NDArray[np.float32]
+
+
+class Feature:
+    """Base of the features: parameters, framing, configuration. Call one with a waveform.
+
+    Two features are equal if their configurations are; none can be changed after it is made. Pickling keeps the
+    configuration only.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[str, ...]] = ("sr", "n_fft", "win_length", "hop_length", "framing", "pad_mode")
+
+    preset: str
+    sr: int
+    n_fft: int
+    win_length: int
+    hop_length: int
+    framing: str
+    pad_mode: str
+
+    def __init__(self, preset: str, given: Mapping[str, Any]) -> None:
+        self.__dict__.update(preset=preset, **resolve(self.name, self.parameters, preset, given))
+
+    def __call__(self, y: ArrayLike) -> FloatArray:
+        """Features of the mono waveform y.
+
+        Parameters
+        ----------
+        y : float32 (n_samples,)
+            Samples with full scale 1.0; other floats and 8, 16 and 32-bit PCM are converted.
+
+        Returns
+        -------
+        float32 (n_frames, n_features), C-contiguous
+
+        Raises
+        ------
+        ArgumentError
+            y is empty, not one-dimensional, too short for one frame, or holds NaN or infinity.
+        ArgumentTypeError
+            y is of a type that holds no samples.
+        """
+        samples = as_waveform(y)
+        return self.compute(samples, self.require_frames(len(samples)))
+
+    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """Features (n_frames, n_features) of checked samples; what a feature class defines."""
+        raise TypeError(f"{type(self).__name__} does not define compute(y, n_frames)")
+
+    @property
+    def feature_names(self) -> list[str]:
+        """One name per column."""
+        return [self.name]
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return len(self.feature_names)
+
+    @property
+    def offset(self) -> int:
+        """First sample of frame 0; negative where a clip is padded in front."""
+        return FRAMINGS[self.framing][1](self.n_fft, self.win_length, self.hop_length)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Number of frames of a clip of n_samples."""
+        return FRAMINGS[self.framing][0](n_samples, self.n_fft, self.win_length, self.hop_length)
+
+    def require_frames(self, n_samples: int) -> int:
+        """`n_frames`, or an ArgumentError where a clip is too short to have any."""
+        n = self.n_frames(n_samples)
+        if n < 1:
+            raise ArgumentError(
+                f"A clip of {n_samples} samples has no frame: {self.name} with framing={self.framing!r}, "
+                f'win_length={self.win_length}, hop_length={self.hop_length}. Use longer clips or framing="start".'
+            )
+        return n
+
+    def frame_times(self, n_frames: int) -> NDArray[np.float64]:
+        """Centre of each frame, in seconds, float64 (n_frames,)."""
+        first = self.offset + self.win_length / 2
+        return (first + self.hop_length * np.arange(n_frames)) / self.sr
+
+    def get_config(self) -> dict[str, Any]:
+        """Every parameter as a plain value, so that `from_config` does not depend on what the preset says then."""
+        return {"preset": self.preset} | {name: getattr(self, name) for name in self.parameters}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Feature":
+        """The feature `get_config` described."""
+        if not isinstance(config, Mapping):
+            raise ArgumentTypeError(f"{cls.name}: a configuration is a dict, not {type(config).__name__}.")
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.get_config().items()))
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({settings})"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} cannot be changed; make another one with {name}={value!r}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_config, (self.get_config(),)

@@ -1,0 +1,115 @@
+"""What each parameter may be, and the resolution of what was given against a preset."""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.features.filters import DCT_NORMS, MEL_NORMS, MEL_SCALES, WINDOWS
+from fastbp.features.framing import FRAMINGS, PAD_MODES
+from fastbp.features.presets import defaults
+
+LOGS = {  # (gain, offset) of gain * ln(power) + offset
+    "db": (10 / math.log(10), 0.0),
+    "ln": (1.0, 0.0),
+    "log10": (1 / math.log(10), 0.0),
+    "whisper": (0.25 / math.log(10), 1.0),
+}
+
+
+def _integer(least: int, most: int = 2**31 - 1) -> tuple[Callable[[Any], Any], str]:
+    def check(value: Any) -> Any:
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        return int(value) if whole and least <= value <= most else None
+
+    return (
+        check,
+        f"a whole number from {least} to {most}" if most < 2**31 - 1 else f"a whole number of at least {least}",
+    )
+
+
+def _number(least: float, most: float = math.inf) -> tuple[Callable[[Any], Any], str]:
+    def check(value: Any) -> Any:
+        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        return float(value) if real and least <= value <= most and math.isfinite(value) else None
+
+    return check, f"a finite number from {least:g} to {most:g}" if most < math.inf else f"a finite number >= {least:g}"
+
+
+def _choice(*names: str) -> tuple[Callable[[Any], Any], str]:
+    return lambda value: value if isinstance(value, str) and value in names else None, f"one of {', '.join(names)}"
+
+
+_FLAG = (lambda value: value if isinstance(value, bool) else None, "True or False")
+
+CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "sr": _integer(1),
+    "n_fft": _integer(1, 2**24),
+    "win_length": _integer(1, 2**24),
+    "hop_length": _integer(1),
+    "n_mels": _integer(1, 2**16),
+    "n_mfcc": _integer(1, 2**16),
+    "first_mfcc": _integer(0, 1),
+    "deltas": _integer(0, 2),
+    "delta_width": _integer(3, 999),
+    "power": _integer(1, 2),
+    "lifter_start": _integer(0, 1),
+    "fmin": _number(0.0),
+    "fmax": _number(0.0),
+    "scale": _number(1e-6, 1e6),
+    "pre_emphasis": _number(0.0, 1.0),
+    "floor": _number(1e-30, 1e30),
+    "top_db": _number(0.0),
+    "lifter": _number(0.0),
+    "remove_dc": _FLAG,
+    "relative": _FLAG,
+    "use_energy": _FLAG,
+    "window": _choice(*WINDOWS),
+    "framing": _choice(*FRAMINGS),
+    "pad_mode": _choice(*PAD_MODES),
+    "mel_scale": _choice(*MEL_SCALES),
+    "mel_norm": _choice(*MEL_NORMS),
+    "log": _choice(*LOGS, "none"),
+    "dct_norm": _choice(*DCT_NORMS),
+    "delta": _choice("regression", "savgol"),
+    "normalize": _choice("none", "peak", "rms"),
+}
+
+_RELATIONS: list[tuple[set[str], Callable[[Any], bool], str]] = [
+    ({"win_length", "n_fft"}, lambda c: c["win_length"] <= c["n_fft"], "win_length must be at most n_fft"),
+    ({"fmin", "fmax", "sr"}, lambda c: c["fmin"] < c["fmax"] <= c["sr"] / 2, "need fmin < fmax <= sr / 2"),
+    ({"n_mfcc", "n_mels"}, lambda c: c["n_mfcc"] <= c["n_mels"], "n_mfcc must be at most n_mels"),
+    ({"n_mfcc", "first_mfcc"}, lambda c: c["first_mfcc"] < c["n_mfcc"], "first_mfcc leaves no coefficient"),
+    ({"n_mels", "log"}, lambda c: c["log"] != "none", "without logarithm, use MelSpectrogram"),
+    ({"use_energy", "top_db"}, lambda c: not (c["use_energy"] and c["top_db"]), "use_energy needs top_db=0"),
+    ({"delta_width"}, lambda c: c["delta_width"] % 2 == 1, "delta_width must be odd"),
+]
+
+
+def checked(name: str, value: Any) -> Any:
+    """`value` as a plain int, float, bool or str, or an ArgumentError that says what `name` may be."""
+    check, expected = CHECKS[name]
+    plain = check(value)
+    if plain is None:
+        raise ArgumentError(f"{name}={value!r} cannot be used; it must be {expected}.")
+    return plain
+
+
+def resolve(feature: str, names: tuple[str, ...], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the parameters `names`: those given (None: not given), else the preset's."""
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise ArgumentTypeError(
+            f"{feature} has no parameter {', '.join(unknown)}; it takes {', '.join(names)}, preset."
+        )
+    values = defaults(preset, feature) | {name: value for name, value in given.items() if value is not None}
+    if values["win_length"] is None:
+        values["win_length"] = values["n_fft"]
+    if values["fmax"] is None:
+        values["fmax"] = checked("sr", values["sr"]) / 2
+    config = {name: checked(name, values[name]) for name in names}
+    for needs, holds, rule in _RELATIONS:
+        if needs <= set(names) and not holds(config):
+            raise ArgumentError(f"{rule}; given: {', '.join(f'{name}={config[name]}' for name in sorted(needs))}.")
+    return config

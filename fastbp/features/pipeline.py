@@ -1,0 +1,212 @@
+"""Features side by side, then steps in order: from a waveform to the rows a network sees."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from fastbp.features.base import Feature
+from fastbp.features.spectral import MFCC, LogMel
+from fastbp.features.steps import STEPS, FloatArray, Pooling, Step
+from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
+from fastbp.features.waveform import as_waveform
+
+TARGET_LEVEL = {"peak": 1.0, "rms": 0.1}  # of a normalised clip, full scale 1.0
+
+
+class Pipeline:
+    """Features of the same frames, joined along axis 1, then steps applied in order.
+
+    Parameters
+    ----------
+    features : a feature, or a sequence whose items are features, sequences of features, and steps
+        `Pipeline([LogMel(), MFCC(), Pooling()])` and `Pipeline([LogMel(), MFCC()], Pooling())` are the same.
+    *steps : Step
+        `Pooling`, `Normalize`, ...
+    normalize : "none", "peak" or "rms"
+        Scale each clip to a peak of 1 or a root mean square of 0.1 first, so that loudness leaves no trace.
+    """
+
+    name = "pipeline"
+
+    def __init__(self, features: Feature | Sequence[Any], *steps: Step, normalize: str = "none") -> None:
+        flat = _flatten([features, *steps])
+        self.features: tuple[Feature, ...] = tuple(item for item in flat if not isinstance(item, Step))
+        self.steps: tuple[Step, ...] = tuple(item for item in flat if isinstance(item, Step))
+        self.normalize = normalize
+        self._check(flat)
+        self.sr, self.hop_length = self.features[0].sr, self.features[0].hop_length
+        layouts = [tuple((f.name, column) for column in f.feature_names) for f in self.features]
+        self._layouts = [sum(layouts, ())]
+        for step in self.steps:
+            self._layouts.append(step.layout(self._layouts[-1]))
+        keys = Counter(_bands_key(feature) for feature in self.features)
+        self._shared = {key for key, n in keys.items() if key is not None and n > 1}
+
+    def _check(self, flat: list[Any]) -> None:
+        if self.normalize not in ("none", *TARGET_LEVEL):
+            raise ArgumentError(f"normalize={self.normalize!r} is unknown; use none, {', '.join(TARGET_LEVEL)}.")
+        if not self.features or flat[: len(self.features)] != list(self.features):
+            raise ArgumentError("A pipeline needs at least one feature, and its features before its steps.")
+        for what in ("sr", "hop_length"):
+            values = {feature.name: getattr(feature, what) for feature in self.features}
+            if len(set(values.values())) > 1:
+                raise ArgumentError(f"The features of a pipeline must share one {what}; these have {values}.")
+
+    def __call__(self, y: ArrayLike) -> FloatArray:
+        """Rows of the mono waveform y (n_samples,): (n_frames, n_features), or (1, n_features) after `Pooling`.
+
+        Raises what the features raise for bad input, and ArgumentError where they give different numbers of frames.
+        """
+        return self._apply(self.frames(y), 0)
+
+    def frames(self, y: ArrayLike) -> FloatArray:
+        """The joined features of y before any step: float32 (n_frames, n)."""
+        samples = self._normalized(as_waveform(y))
+        bands: dict[Any, FloatArray] = {}
+        parts = [self._columns(feature, samples, bands) for feature in self.features]
+        counts = {feature.name: len(part) for feature, part in zip(self.features, parts)}
+        if len(set(counts.values())) > 1:
+            raise ArgumentError(
+                f"The features give different numbers of frames: {counts}; use one win_length and framing."
+            )
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def windows(self, y: ArrayLike, window: float = 1.0, hop: float = 1.0) -> tuple[FloatArray, NDArray[np.float64]]:
+        """One pooled row per window of y; the frames are computed once.
+
+        Parameters
+        ----------
+        y : float32 (n_samples,)
+        window, hop : float
+            Length and step of the windows, seconds. A last window counts if more than half of it lies inside the clip;
+            a clip shorter than that is one window.
+
+        Returns
+        -------
+        rows : float32 (n_windows, n_features)
+        times : float64 (n_windows,), start of each window, seconds
+        """
+        pooling = next((i for i, step in enumerate(self.steps) if isinstance(step, Pooling)), None)
+        if pooling is None:
+            raise ArgumentError("windows() needs a pipeline with a Pooling step.")
+        if not (np.isfinite([window, hop]).all() and window > 0 and hop > 0):
+            raise ArgumentError(f"window={window} and hop={hop} must be positive seconds.")
+        rows = self._apply(self.frames(y), 0, pooling)
+        length, step = (max(1, round(seconds * self.sr / self.hop_length)) for seconds in (window, hop))
+        starts = range(0, max(len(rows) - length // 2, 1), step)
+        pooled = [self._apply(rows[start : start + length], pooling) for start in starts]
+        return np.concatenate(pooled), np.array(starts) * (self.hop_length / self.sr)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """One name per column of the result."""
+        return [column for _, column in self._layouts[-1]]
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of the result."""
+        return len(self._layouts[-1])
+
+    def frame_times(self, n_frames: int) -> NDArray[np.float64]:
+        """Centre of each frame of the first feature, seconds."""
+        return self.features[0].frame_times(n_frames)
+
+    def get_config(self) -> dict[str, Any]:
+        """Features, steps and normalisation as plain values."""
+        return {
+            "features": [{"name": item.name, "config": item.get_config()} for item in self.features],
+            "steps": [{"name": item.name, "config": item.get_config()} for item in self.steps],
+            "normalize": self.normalize,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Pipeline":
+        """The pipeline `get_config` described; UnknownNameError for a feature or step nobody knows."""
+        from fastbp.features import feature_class
+
+        try:
+            makers: list[Any] = [feature_class(item["name"]) for item in config["features"]]
+            makers += [_step_class(item["name"]) for item in config["steps"]]
+            settings = [item["config"] for item in (*config["features"], *config["steps"])]
+            normalize = config["normalize"]
+        except (KeyError, TypeError) as error:
+            raise ArgumentError(f"Not the configuration of a pipeline: {error!r}.") from error
+        return cls([maker.from_config(values) for maker, values in zip(makers, settings)], normalize=normalize)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((self.features, self.steps, self.normalize))
+
+    def __repr__(self) -> str:
+        items = ", ".join(repr(item) for item in (*self.features, *self.steps))
+        return f"Pipeline([{items}], normalize={self.normalize!r})"
+
+    def _apply(self, rows: FloatArray, first: int, last: int | None = None) -> FloatArray:
+        for step, layout in zip(self.steps[first:last], self._layouts[first:]):
+            rows = step(rows, layout)
+        return rows
+
+    def _normalized(self, samples: FloatArray) -> FloatArray:
+        if self.normalize == "none":
+            return samples
+        level = clip_level(samples, self.normalize)
+        return samples * np.float32(TARGET_LEVEL[self.normalize] / level) if level > 0 else samples
+
+    def _columns(self, feature: Feature, samples: FloatArray, bands: dict[Any, FloatArray]) -> FloatArray:
+        key = _bands_key(feature)
+        if key not in self._shared or not isinstance(feature, LogMel):
+            return feature(samples)
+        if key not in bands:
+            bands[key] = feature.bands(samples, feature.require_frames(len(samples)))
+        return feature.from_bands(bands[key])
+
+
+def _bands_key(feature: Feature) -> tuple[Any, ...] | None:
+    return feature.bands_key() if isinstance(feature, LogMel) else None
+
+
+def _flatten(items: Any) -> list[Any]:
+    if isinstance(items, (list, tuple)):
+        return [leaf for item in items for leaf in _flatten(item)]
+    if not callable(items) or isinstance(items, type) or not hasattr(items, "get_config"):
+        raise ArgumentTypeError(f"{items!r} is neither a feature nor a step; make one first, e.g. MFCC(sr=16000).")
+    return [items]
+
+
+def _step_class(name: str) -> type[Step]:
+    if name not in STEPS:
+        raise UnknownNameError(f"No pipeline step is called {name!r}; there are {', '.join(STEPS)}.")
+    return STEPS[name]
+
+
+def default_pipeline(sr: int = 16000) -> Pipeline:
+    """Features that tell kinds of sound (music, speech, noise, ...) apart at any level: one row per clip or window.
+
+    Timbre (log-mel bands relative to their frame, MFCC without c0), its spread and its change from frame to frame, the
+    rhythm of the level (spread, percentiles around the mean), and zero crossings (Saunders 1996; Scheirer and Slaney
+    1997). Frames of 25 ms every 10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
+    """
+    win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
+    n_fft = 1 << (win_length - 1).bit_length()
+    frames: dict[str, Any] = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
+    bands: dict[str, Any] = {**frames, "n_mels": 40, "fmin": 50.0, "fmax": min(7600.0, 0.475 * sr)}
+    levels = ("std", "p10-mean", "p90-mean", "delta_mean", "delta_std")
+    stats = {
+        "logmel": ("mean", "std", "delta_mean"),
+        "mfcc": ("mean", "std", "delta_std"),
+        "rms": levels,
+        "zcr": ("mean", "std", "p95", "delta_std"),
+    }
+    features = [
+        LogMel(**bands, relative=True, log="ln", floor=1e-8),
+        MFCC(**bands, n_mfcc=20, first_mfcc=1, log="ln", floor=1e-8),
+        RMS(**frames, log="ln", floor=1e-8),
+        ZeroCrossingRate(**frames),
+    ]
+    return Pipeline(features, Pooling(stats), normalize="rms")

@@ -1,0 +1,152 @@
+"""Conventions of the libraries we agree with, as data. "*" holds for every feature, a feature's name for that alone.
+
+Sources: librosa 0.11 (McFee et al.), torchaudio 2, Kaldi's feat/ (Povey et al.), Whisper (Radford et al. 2022).
+"""
+
+from typing import Any, TypedDict
+
+from fastbp.errors import ArgumentError
+
+KALDI_EPSILON = 1.1920928955078125e-07  # of a float32, Kaldi's floor of energies
+
+
+class Conventions(TypedDict, total=False):
+    """Keyword arguments beyond those of librosa; every one has a default in the preset.
+
+    window : "hann", "hamming", "blackman" (periodic), "hann_symmetric", "hamming_symmetric", "povey" (symmetric, as
+        Kaldi's), "rectangular"
+    framing : "start" (frame t starts at t * hop_length; a clip shorter than a frame is one, zero-padded), "center"
+        (librosa: frame t is centred at t * hop_length), "center_hops" (the same without the last frame), "snip" (Kaldi:
+        as "start", but too short is an error), "hops" (Kaldi's snip_edges=False)
+    pad_mode : "constant", "reflect", "symmetric", "edge": samples outside the clip
+    scale : factor on the samples (Kaldi: 32768)
+    remove_dc, pre_emphasis : per frame, before the window, as in Kaldi
+    power : 1 (magnitude) or 2
+    mel_scale : "slaney", "htk" (triangles in Hz), "kaldi" (triangles in mel); mel_norm : "slaney" or "none"
+    log : "db", "ln", "log10", "whisper"; floor : smallest power before the logarithm
+    top_db : nothing is further below the clip's maximum than this, in dB; 0: no limit
+    relative : subtract each frame's mean over bands, which leaves nothing of the level
+    dct_norm : "ortho" or "htk"; lifter : cepstral lifter, 0: none; lifter_start : index of the lifter at coefficient 0
+    first_mfcc : 1 leaves coefficient 0 out; use_energy : coefficient 0 is the log energy
+    delta : "regression" (HTK, torchaudio) or "savgol" (librosa); delta_width : frames, odd
+    normalize : "none", "peak" or "rms" of the clip
+    """
+
+    window: str
+    framing: str
+    pad_mode: str
+    scale: float
+    remove_dc: bool
+    pre_emphasis: float
+    power: int
+    mel_scale: str
+    mel_norm: str
+    log: str
+    floor: float
+    top_db: float
+    relative: bool
+    dct_norm: str
+    lifter: float
+    lifter_start: int
+    first_mfcc: int
+    use_energy: bool
+    delta: str
+    delta_width: int
+    normalize: str
+
+
+FASTBP: dict[str, Any] = {
+    "sr": 16000,
+    "n_fft": 512,
+    "win_length": 400,
+    "hop_length": 160,
+    "window": "hann",
+    "framing": "start",
+    "pad_mode": "constant",
+    "scale": 1.0,
+    "remove_dc": False,
+    "pre_emphasis": 0.0,
+    "power": 2,
+    "n_mels": 80,
+    "fmin": 0.0,
+    "fmax": None,
+    "mel_scale": "slaney",
+    "mel_norm": "slaney",
+    "log": "db",
+    "floor": 1e-10,
+    "top_db": 0.0,
+    "relative": False,
+    "n_mfcc": 13,
+    "first_mfcc": 0,
+    "use_energy": False,
+    "dct_norm": "ortho",
+    "lifter": 0.0,
+    "lifter_start": 0,
+    "deltas": 0,
+    "delta": "regression",
+    "delta_width": 5,
+    "normalize": "peak",
+}
+LIBROSA = FASTBP | {
+    "sr": 22050,
+    "n_fft": 2048,
+    "win_length": None,
+    "hop_length": 512,
+    "framing": "center",
+    "n_mels": 128,
+    "top_db": 80.0,
+    "n_mfcc": 20,
+    "lifter_start": 1,
+    "delta": "savgol",
+    "delta_width": 9,
+}
+KALDI = FASTBP | {
+    "window": "povey",
+    "framing": "snip",
+    "pad_mode": "symmetric",
+    "scale": 32768.0,
+    "remove_dc": True,
+    "pre_emphasis": 0.97,
+    "n_mels": 23,
+    "fmin": 20.0,
+    "mel_scale": "kaldi",
+    "mel_norm": "none",
+    "log": "ln",
+    "floor": KALDI_EPSILON,
+    "use_energy": True,
+    "lifter": 22.0,
+}
+TORCHAUDIO = FASTBP | {
+    "n_fft": 400,
+    "win_length": None,
+    "hop_length": 200,
+    "framing": "center",
+    "pad_mode": "reflect",
+    "n_mels": 128,
+    "mel_scale": "htk",
+    "mel_norm": "none",
+    "top_db": 80.0,
+    "n_mfcc": 40,
+}
+WHISPER = FASTBP | {
+    "n_fft": 400,
+    "framing": "center_hops",
+    "pad_mode": "reflect",
+    "log": "whisper",
+    "top_db": 80.0,
+}
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "fastbp": {"*": FASTBP, "rms": {"log": "none"}},
+    "librosa": {"*": LIBROSA, "zcr": {"pad_mode": "edge"}, "rms": {"log": "none"}},
+    "kaldi": {"*": KALDI, "rms": {"log": "none"}},
+    "torchaudio": {"*": TORCHAUDIO, "rms": {"log": "none"}},
+    "whisper": {"*": WHISPER, "rms": {"log": "none"}},
+}
+
+
+def defaults(preset: str, feature: str) -> dict[str, Any]:
+    """Every parameter of `preset` for the feature called `feature`."""
+    if preset not in PRESETS:
+        raise ArgumentError(f"preset={preset!r} is unknown; use one of {', '.join(PRESETS)}.")
+    table = PRESETS[preset]
+    return table["*"] | table.get(feature, {})

@@ -1,0 +1,287 @@
+"""Features of the short-time spectrum: power, mel bands, their logarithm, cepstral coefficients and their deltas."""
+
+from functools import cached_property
+from typing import Any, Unpack
+
+import numpy as np
+
+from fastbp._kernels import load
+from fastbp.features import filters
+from fastbp.features.base import Feature, FloatArray
+from fastbp.features.parameters import LOGS
+from fastbp.features.presets import Conventions
+
+_MEL = ("n_mels", "fmin", "fmax", "mel_scale", "mel_norm")
+_LOG = ("log", "floor", "top_db")
+
+
+class Spectrogram(Feature):
+    """Power of each bin of each frame: float32 (n_frames, n_fft // 2 + 1).
+
+    Parameters
+    ----------
+    sr, n_fft, win_length, hop_length : int
+        Sampling rate (Hz), transform length, window length (at most n_fft) and step (samples).
+    preset : str
+        Where the defaults come from: a key of `fastbp.features.PRESETS`.
+    **conventions
+        window, framing, pad_mode, scale, remove_dc, pre_emphasis, and power (1: magnitude); see `presets.Conventions`.
+    """
+
+    name = "spectrogram"
+    parameters = (*Feature.parameters, "window", "scale", "remove_dc", "pre_emphasis", "power")
+    window: str
+    scale: float
+    remove_dc: bool
+    pre_emphasis: float
+    power: int
+
+    def __init__(
+        self,
+        sr: int | None = None,
+        n_fft: int | None = None,
+        win_length: int | None = None,
+        hop_length: int | None = None,
+        *,
+        preset: str = "fastbp",
+        **conventions: Unpack[Conventions],
+    ) -> None:
+        super().__init__(
+            preset, {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length, **conventions}
+        )
+
+    @property
+    def feature_names(self) -> list[str]:
+        """spectrogram_0, ...: one name per bin, bin k being at k * sr / n_fft Hz."""
+        return [f"{self.name}_{k}" for k in range(self.n_fft // 2 + 1)]
+
+    def _make_plan(self, **stages: Any) -> Any:
+        return load("audio").SpectralPlan(
+            self.n_fft,
+            self.hop_length,
+            filters.WINDOWS[self.window](self.win_length) * self.scale,
+            offset=self.offset,
+            pad_mode=self.pad_mode,
+            remove_mean=self.remove_dc,
+            pre_emphasis=self.pre_emphasis,
+            power=self.power,
+            **stages,
+        )
+
+    @cached_property
+    def _plan(self) -> Any:
+        return self._make_plan()
+
+    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """Powers (n_frames, n_fft // 2 + 1) of checked samples."""
+        return self._plan.run(y, n_frames)
+
+
+class MelSpectrogram(Spectrogram):
+    """Power in mel bands: float32 (n_frames, n_mels).
+
+    Parameters
+    ----------
+    sr, n_fft, win_length, hop_length, preset
+        As for `Spectrogram`.
+    n_mels : int
+        Number of bands.
+    fmin, fmax : float
+        Lowest and highest frequency, Hz; fmax is sr / 2 unless given.
+    **conventions
+        Those of `Spectrogram`, mel_scale and mel_norm.
+    """
+
+    name = "mel"
+    parameters = (*Spectrogram.parameters, *_MEL)
+    n_mels: int
+    fmin: float
+    fmax: float
+    mel_scale: str
+    mel_norm: str
+
+    def __init__(
+        self,
+        sr: int | None = None,
+        n_fft: int | None = None,
+        win_length: int | None = None,
+        hop_length: int | None = None,
+        n_mels: int | None = None,
+        fmin: float | None = None,
+        fmax: float | None = None,
+        *,
+        preset: str = "fastbp",
+        **conventions: Unpack[Conventions],
+    ) -> None:
+        named = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
+        bands = {"n_mels": n_mels, "fmin": fmin, "fmax": fmax}
+        Feature.__init__(self, preset, {**named, **bands, **conventions})
+
+    @property
+    def feature_names(self) -> list[str]:
+        """One name per band, lowest first: mel_0, ... or logmel_0, ..."""
+        return [f"{self.name}_{i}" for i in range(self.n_mels)]
+
+    def mel_filters(self) -> filters.Array:
+        """The weights of the bands, float64 (n_mels, n_fft // 2 + 1)."""
+        return filters.mel_filters(
+            self.sr, self.n_fft, self.n_mels, self.fmin, self.fmax, self.mel_scale, self.mel_norm
+        )
+
+    @cached_property
+    def _plan(self) -> Any:
+        return self._make_plan(mel=self.mel_filters())
+
+
+class LogMel(MelSpectrogram):
+    """Logarithm of the power in mel bands, in dB unless `log` says otherwise: float32 (n_frames, n_mels).
+
+    Parameters
+    ----------
+    sr, n_fft, win_length, hop_length, n_mels, fmin, fmax, preset
+        As for `MelSpectrogram`.
+    **conventions
+        Those of `MelSpectrogram`, log, floor, top_db and relative.
+    """
+
+    name = "logmel"
+    parameters = (*MelSpectrogram.parameters, *_LOG, "relative")
+    log: str
+    floor: float
+    top_db: float
+    relative: bool
+
+    @cached_property
+    def _plan(self) -> Any:
+        gain, offset = LOGS[self.log]
+        return self._make_plan(mel=self.mel_filters(), log=(self.floor, gain, offset))
+
+    def bands_key(self) -> tuple[Any, ...] | None:
+        """Features with the same key (not None) share the log-mel bands that `bands` computes."""
+        return tuple(getattr(self, name) for name in (*MelSpectrogram.parameters, *_LOG))
+
+    def bands(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """Log-mel bands (n_frames, n_mels) of checked samples, limited by top_db."""
+        bands: FloatArray = self._plan.run(y, n_frames)
+        if self.top_db > 0:
+            reach = self.top_db * LOGS[self.log][0] / LOGS["db"][0]
+            np.maximum(bands, bands.max() - np.float32(reach), out=bands)
+        return bands
+
+    def from_bands(self, bands: FloatArray) -> FloatArray:
+        """The feature, out of what `bands` gave."""
+        return bands - bands.mean(axis=1, keepdims=True) if self.relative else bands
+
+    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """Log-mel bands (n_frames, n_mels) of checked samples."""
+        return self.from_bands(self.bands(y, n_frames))
+
+
+class MFCC(LogMel):
+    """Mel-frequency cepstral coefficients: float32 (n_frames, (n_mfcc - first_mfcc) * (1 + deltas)).
+
+    The cosine transform (DCT-II) of the log-mel bands (Davis & Mermelstein 1980), then its derivatives in time.
+
+    Parameters
+    ----------
+    sr, n_fft, win_length, hop_length, n_mels, fmin, fmax, preset
+        As for `MelSpectrogram`.
+    n_mfcc : int
+        Number of coefficients, at most n_mels.
+    deltas : int
+        0, 1 (append first derivatives) or 2 (and second). Per frame; "regression" repeats the first and last frame,
+        "savgol" fits inside the clip unless it is shorter than delta_width.
+    **conventions
+        Those of `LogMel` but relative; dct_norm, lifter, lifter_start, first_mfcc, use_energy, delta, delta_width.
+    """
+
+    name = "mfcc"
+    parameters = (
+        *MelSpectrogram.parameters,
+        *_LOG,
+        *("n_mfcc", "first_mfcc", "deltas", "dct_norm", "lifter", "lifter_start", "use_energy", "delta", "delta_width"),
+    )
+    n_mfcc: int
+    first_mfcc: int
+    deltas: int
+    dct_norm: str
+    lifter: float
+    lifter_start: int
+    use_energy: bool
+    delta: str
+    delta_width: int
+
+    def __init__(
+        self,
+        sr: int | None = None,
+        n_fft: int | None = None,
+        win_length: int | None = None,
+        hop_length: int | None = None,
+        n_mels: int | None = None,
+        fmin: float | None = None,
+        fmax: float | None = None,
+        n_mfcc: int | None = None,
+        deltas: int | None = None,
+        *,
+        preset: str = "fastbp",
+        **conventions: Unpack[Conventions],
+    ) -> None:
+        named = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
+        bands = {"n_mels": n_mels, "fmin": fmin, "fmax": fmax, "n_mfcc": n_mfcc, "deltas": deltas}
+        Feature.__init__(self, preset, {**named, **bands, **conventions})
+
+    @property
+    def feature_names(self) -> list[str]:
+        """mfcc_0, ... (from first_mfcc on), then mfcc_delta_0, ... and mfcc_delta2_0, ..."""
+        kinds = ("", "_delta", "_delta2")[: 1 + self.deltas]
+        return [f"mfcc{kind}_{i}" for kind in kinds for i in range(self.first_mfcc, self.n_mfcc)]
+
+    def basis(self) -> filters.Array:
+        """The liftered cosines, float64 (n_mfcc - first_mfcc, n_mels)."""
+        cosines = filters.DCT_NORMS[self.dct_norm](self.n_mfcc, self.n_mels)
+        weights = filters.lifter_weights(self.n_mfcc, self.lifter, self.lifter_start)
+        return (cosines * weights[:, None])[self.first_mfcc :]
+
+    @cached_property
+    def _basis(self) -> Any:
+        return load("audio").Banded(self.basis())
+
+    @cached_property
+    def _fused_plan(self) -> Any:
+        gain, offset = LOGS[self.log]
+        energy = (self.floor, self.scale**2) if self.use_energy and self.first_mfcc == 0 else None
+        return self._make_plan(mel=self.mel_filters(), log=(self.floor, gain, offset), dct=self.basis(), energy=energy)
+
+    def bands_key(self) -> tuple[Any, ...] | None:
+        """As for `LogMel`; None with use_energy, which needs the samples."""
+        return None if self.use_energy else super().bands_key()
+
+    def from_bands(self, bands: FloatArray) -> FloatArray:
+        """Coefficients and deltas, out of log-mel bands."""
+        return self._with_deltas(load("audio").project(bands, self._basis))
+
+    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """Coefficients and deltas of checked samples; in one pass unless top_db asks for the whole clip first."""
+        if self.top_db > 0:
+            return self.from_bands(self.bands(y, n_frames))
+        return self._with_deltas(self._fused_plan.run(y, n_frames))
+
+    def _with_deltas(self, mfcc: FloatArray) -> FloatArray:
+        parts = [mfcc, *deltas_of(mfcc, self.deltas, self.delta_width, self.delta)]
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else mfcc
+
+
+def deltas_of(x: FloatArray, n: int, width: int, kind: str) -> list[FloatArray]:
+    """The first n (at most 2) derivatives of x (n_frames, n_features) in time, per frame, each of x's shape.
+
+    kind "regression": HTK's formula, and for the second derivative the same again (HTK Book, 5.9; torchaudio).
+    "savgol": least-squares polynomials of degree 1 and 2 (librosa); with fewer frames than width, ends are repeated.
+    """
+    delta, first = load("audio").delta, filters.delta_taps(width, 1).astype(np.float32)
+    if kind == "regression":
+        found = [x]
+        for _ in range(n):
+            found.append(delta(found[-1], first))
+        return found[1:]
+    second = filters.delta_taps(width, 2).astype(np.float32)
+    return [delta(x, taps, inside=len(x) >= width) for taps in (first, second)[:n]]
