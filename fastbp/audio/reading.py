@@ -1,0 +1,181 @@
+"""Sound files to arrays: `load` and `info`."""
+
+import math
+import os
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.audio import containers
+from fastbp.audio.checks import check_rate, check_seconds
+from fastbp.audio.containers import AudioInfo
+from fastbp.audio.resampling import resample
+from fastbp.errors import ArgumentError, AudioError
+
+if TYPE_CHECKING:
+    from fastbp.audio.opening import Sound
+
+BLOCK_SAMPLES = 1 << 18  # 1 MB of float32: the most that a lying header makes us allocate in vain
+MAX_LEVEL = 2.0**31  # some write floats at the scale of integers; beyond those it is no sound
+MPEG_SLACK = 2 * 1152  # frames; encoders disagree on whether the codec's delay and padding count
+MPEG_WHOLE = 0.9  # of the file; an estimated length that stops before this share of the bytes is wrong
+
+
+def info(path: str | os.PathLike[str] | BinaryIO) -> AudioInfo:
+    """Rate, channels, length and format of a sound file, from its header.
+
+    Parameters
+    ----------
+    path : str, PathLike or binary file object
+        A file object is read from its current position to its end.
+
+    Returns
+    -------
+    AudioInfo
+
+    Raises
+    ------
+    AudioError
+        As for `load`, except for what only decoding can show.
+    """
+    from fastbp.audio.opening import open_sound
+
+    with open_sound(path) as sound:
+        return sound.info
+
+
+def load(
+    path: str | os.PathLike[str] | BinaryIO,
+    sr: float | None = None,
+    mono: bool = True,
+    offset: float = 0.0,
+    duration: float | None = None,
+) -> tuple[NDArray[np.float32], int | float]:
+    """Read a sound file: WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF and whatever else libsndfile reads.
+
+    Parameters
+    ----------
+    path : str, PathLike or binary file object
+        A file object is read from its current position to its end.
+    sr : int or float, optional
+        Rate in Hz to resample to (see `resample`); by default the file's own is kept.
+    mono : bool
+        Mix all channels to one, by their mean.
+    offset : float
+        Where to start, in seconds, rounded to the nearest sample of the file.
+    duration : float, optional
+        How much to read at most, in seconds, rounded likewise; by default up to the end.
+
+    Returns
+    -------
+    y : float32 array, (n_samples,), or (n_channels, n_samples) if not `mono`
+        Full scale is 1. With ``mono=False`` a file of one channel gives (1, n_samples).
+    sr : int or float
+        Rate of `y` in Hz.
+
+    Raises
+    ------
+    AudioError
+        The file is missing (`AudioFileNotFoundError`), not permitted (`AudioPermissionError`), a directory, not audio,
+        damaged, truncated (the message says how many frames were found and expected), without samples, at a rate
+        outside 1 kHz to 768 kHz, holds NaN, infinity or samples beyond 2**31, or ends before `offset`.
+    ArgumentError, ArgumentTypeError
+        `sr`, `offset` or `duration` is not usable, or `path` is neither a path nor a binary file.
+
+    Notes
+    -----
+    WAV files whose sizes a program writing into a pipe left open are read to their end, and so are Ogg files that end
+    with a whole page but no end-of-stream mark. Memory follows the samples that were decoded, never the header: at most
+    1 MB beyond twice the result. An MP3 with variable bit rate and no Xing header is refused where libsndfile, which
+    estimates its length, would drop the end.
+    """
+    from fastbp.audio.opening import open_sound
+
+    _check_arguments(sr, offset, duration)
+    with open_sound(path) as sound:
+        start, n_wanted = _segment(sound, offset, duration)
+        y = _read(sound, start, n_wanted, mono)
+        rate = sound.info.sr
+    return (y, rate) if sr is None or sr == rate else (resample(y, rate, sr), sr)
+
+
+def _check_arguments(sr: float | None, offset: float, duration: float | None) -> None:
+    if sr is not None:
+        check_rate(sr)
+    check_seconds(offset, "offset")
+    if duration is not None:
+        check_seconds(duration, "duration")
+        if duration == 0:
+            raise ArgumentError("duration=0 asks for no samples; give a positive number of seconds or None for all.")
+
+
+def _segment(sound: "Sound", offset: float, duration: float | None) -> tuple[int, int]:
+    """First frame and number of frames to read."""
+    start = _nearest(offset * sound.info.sr)
+    if start >= sound.info.frames:
+        raise AudioError(f"offset={offset} s lies at or beyond the end of {sound.name} ({sound.info.duration:.6g} s).")
+    rest = sound.info.frames - start
+    return start, rest if duration is None else max(1, min(rest, _nearest(duration * sound.info.sr)))
+
+
+def _nearest(n_frames: float) -> int:
+    return math.floor(min(n_frames, 2.0**62) + 0.5)
+
+
+def _read(sound: "Sound", start: int, n_wanted: int, mono: bool) -> NDArray[np.float32]:
+    """`n_wanted` frames from `start` on, block by block, as `load` returns them."""
+    blocks, done = [], 0
+    try:
+        _go_to(sound, start)
+        while done < n_wanted and len(block := _read_block(sound, n_wanted - done)):
+            blocks.append(_mix(block) if mono else np.ascontiguousarray(block.T))
+            done += len(block)
+    except RuntimeError as error:
+        raise sound.damaged(error) from error
+    if done < n_wanted or start + done == sound.info.frames:
+        _check_length(sound, start + done)
+    if not done:
+        raise sound.truncated(start, f"{sound.info.frames}")
+    y = np.concatenate(blocks, axis=-1)
+    if not (y.min() >= -MAX_LEVEL and y.max() <= MAX_LEVEL):
+        raise AudioError(
+            f"{sound.name} holds samples that are NaN, infinite or beyond 2**31; expected a full scale of 1. "
+            "Repair it or leave it out."
+        )
+    return y
+
+
+def _read_block(sound: "Sound", at_most: int) -> NDArray[np.float32]:
+    n_frames = max(1, BLOCK_SAMPLES // sound.info.channels)
+    return sound.file.read(min(n_frames, at_most), dtype="float32", always_2d=True)
+
+
+def _go_to(sound: "Sound", start: int) -> None:
+    if start and sound.file.can_seek():
+        sound.file.seek(start)
+        return
+    while start and (skipped := len(_read_block(sound, start))):
+        start -= skipped
+
+
+def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of the channels of (n_frames, n_channels), column by column: many times faster than along the short axis."""
+    n_channels = block.shape[1]
+    if n_channels == 1:
+        return block[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return sum(block.T[1:], block[:, 0]) / np.float32(n_channels)
+
+
+def _check_length(sound: "Sound", found: int) -> None:
+    """Hold the frames found, counted from the start of the file, against those announced."""
+    expected, is_mp3, position = sound.info.frames, sound.info.format == "MP3", sound.stream.tell()
+    if is_mp3 and not containers.mpeg_counts_frames(sound.stream):
+        if position < MPEG_WHOLE * sound.stream.seek(0, os.SEEK_END):
+            raise AudioError(
+                f"{sound.name} does not say how long it is, and its bit rate varies: {found} frames were estimated, "
+                "but there are more. Give it a Xing header (any tool that repairs MP3 files does), or convert it."
+            )
+    elif found < expected - (MPEG_SLACK if is_mp3 else 0):
+        raise sound.truncated(found, f"{expected}")
