@@ -137,7 +137,7 @@ def _read(sound: "Sound", start: int, n_wanted: int, mono: bool) -> NDArray[np.f
         _check_length(sound, start + done)
     if not done:
         raise sound.truncated(start, f"{sound.info.frames}")
-    y = np.concatenate(blocks, axis=-1)
+    y = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)
     if not (y.min() >= -MAX_LEVEL and y.max() <= MAX_LEVEL):
         raise AudioError(
             f"{sound.name} holds samples that are NaN, infinite or beyond 2**31; expected a full scale of 1. "

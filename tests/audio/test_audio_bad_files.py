@@ -24,7 +24,7 @@ MEMORY_BYTES, MEMORY_RATIO = 3 << 20, 64
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory, tone):
-    """Suffix -> bytes of a sound file of half a second (half of it silence), and "float1.wav" and "float2.wav" (by channels)."""
+    """Suffix -> bytes of half a second of sound and silence; "float1.wav" and "float2.wav" have 1 and 2 channels."""
     folder = tmp_path_factory.mktemp("seeds")
     y = np.concatenate([tone(4000), np.zeros(4000, np.float32)])
     for suffix in SUFFIXES:
@@ -153,6 +153,7 @@ LIES = [
     (".wav", 40, struct.pack("<I", 0x7FFE0000), "expected 1073676288"),
     (".flac", 21, b"\xff\xff\xff\xff\xff", "can hold at most"),
     (".flac", 22, b"\x00\x01\x00\x00", "found 8000 frames, expected 65536"),
+    (".flac", 22, b"\x01\x00\x00\x00", "found 8000 frames, expected 16777216"),
     (".aiff", 22, b"\xff\xff\xff\xff", ""),
 ]
 
