@@ -9,8 +9,10 @@ Array = NDArray[np.float64]
 
 
 def _cosines(n: int, period: int, *weights: float) -> Array:
-    """Alternating sum of weights[k] cos(2 pi k i / period) for i < n."""
-    angle = 2 * np.pi * np.arange(n) / max(period, 1)
+    """Alternating sum of weights[k] cos(2 pi k i / period) for i < n; 1 for n = 1."""
+    if n == 1:
+        return np.ones(1)
+    angle = 2 * np.pi * np.arange(n) / period
     return np.sum([w * (-1) ** k * np.cos(k * angle) for k, w in enumerate(weights)], axis=0)
 
 

@@ -15,7 +15,7 @@ CASES = [
     for path in sorted(Path(__file__).parent.glob("golden_*.json"))
     for i, case in enumerate(json.loads(path.read_text())["cases"])
 ]
-# (largest, root mean square) difference: dB for librosa's log-mel, nepers for Kaldi's; others relative to the largest figure
+# (largest, root mean square) difference: dB for log-mel, nepers for Kaldi's, else relative to the largest figure
 TOLERANCE = {
     ("librosa", "LogMel"): (0.06, 2e-3),
     ("librosa", "MFCC"): (5e-4, 5e-5),

@@ -1,0 +1,72 @@
+"""Types of the audio kernels; every build has the same ones."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float32]
+PadMode = Literal["constant", "reflect", "symmetric", "edge"]
+
+LANES: int
+MOMENTS: tuple[str, ...]
+PAD_MODES: dict[str, int]
+
+class RealFFT:
+    n_fft: int
+    n_bins: int
+    step: int
+    def __init__(self, n_fft: int) -> None: ...
+    def forward(self, x: FloatArray) -> NDArray[np.complex64]: ...
+
+class ComplexFFT:
+    n: int
+    n_conv: int
+    at: NDArray[np.int32]
+    def __init__(self, n: int) -> None: ...
+
+class Banded:
+    n_rows: int
+    n_in: int
+    def __init__(self, matrix: ArrayLike) -> None: ...
+
+class SpectralPlan:
+    n_fft: int
+    hop_length: int
+    win_length: int
+    offset: int
+    n_out: int
+    def __init__(
+        self,
+        n_fft: int,
+        hop_length: int,
+        window: ArrayLike,
+        *,
+        offset: int = 0,
+        pad_mode: PadMode = "constant",
+        remove_mean: bool = False,
+        pre_emphasis: float = 0.0,
+        power: int = 2,
+        mel: ArrayLike | None = None,
+        log: tuple[float, float, float] | None = None,
+        dct: ArrayLike | None = None,
+        energy: tuple[float, float] | None = None,
+    ) -> None: ...
+    def run(self, y: FloatArray, n_frames: int, first: int = 0) -> FloatArray: ...
+
+class FrameReader:
+    win_length: int
+    hop_length: int
+    offset: int
+    def __init__(
+        self, win_length: int, hop_length: int, *, offset: int = 0, pad_mode: PadMode = "constant"
+    ) -> None: ...
+    def frames(self, y: FloatArray, n_frames: int, scale: float = 1.0) -> FloatArray: ...
+    def rms(self, y: FloatArray, n_frames: int) -> FloatArray: ...
+    def zero_crossing_rate(self, y: FloatArray, n_frames: int, threshold: float = 1e-10) -> FloatArray: ...
+
+def radices(n: int) -> list[int]: ...
+def project(x: FloatArray, w: Banded) -> FloatArray: ...
+def peak(y: FloatArray) -> float: ...
+def delta(x: FloatArray, taps: FloatArray, inside: bool = False) -> FloatArray: ...
+def moments(x: FloatArray) -> NDArray[np.float64]: ...
