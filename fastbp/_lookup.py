@@ -1,6 +1,7 @@
 """Objects out of tables of names: what `compile` and model files accept wherever a named thing is wanted."""
 
-import difflib
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ def look_up(kind: str, table: Mapping[str, T], name: str) -> T:
     """`table[name]`; an unknown name is an `UnknownNameError` that lists the known ones and the nearest."""
     if name in table:
         return table[name]
+    import difflib
+
     near = difflib.get_close_matches(name, table, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownNameError(f"There is no {kind} called {name!r}.{hint} Known: {', '.join(sorted(table))}.")

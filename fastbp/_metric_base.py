@@ -1,5 +1,7 @@
 """What every metric shares: checks of its input, labels in their two forms, and the weighted mean over samples."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -15,12 +17,20 @@ Float64 = NDArray[np.float64]
 
 @dataclass(kw_only=True)
 class Metric(ABC):
-    """Base of the metrics: `reset`, `update` with every batch, `result` at any time."""
+    """Base of the metrics: `reset`, `update` with every batch, `result` at any time.
 
-    name: str = "metric"
+    Parameters
+    ----------
+    name
+        What it is called in logs; by default its name in `METRICS`.
+    """
+
+    name: str = ""
+    key: ClassVar[str] = "metric"
     larger_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        self.name = self.name or self.key
         self.reset()
 
     @abstractmethod
@@ -59,8 +69,7 @@ class Metric(ABC):
 
     def get_config(self) -> dict[str, Any]:
         """Name in `METRICS` and options, from which `get` makes an equal metric (a name of its own is not kept)."""
-        options = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**options, "name": type(self).name}
+        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "name": self.key}
 
 
 def refuse_nan(metric: str, which: str, values: Array) -> None:

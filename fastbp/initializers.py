@@ -3,6 +3,8 @@
 The caller owns the generator, so one seed fixes a whole network whatever the order of use elsewhere.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from abc import ABC, abstractmethod
@@ -22,6 +24,7 @@ Shape = tuple[int, ...]
 TRUNCATED_NORMAL_STD = 0.87962566103423978  # standard deviation of a unit normal cut off at 2
 
 
+@dataclass
 class Initializer(ABC):
     """Base of the initialisers: calling one with a shape and a generator gives a new float32 array."""
 
@@ -37,10 +40,9 @@ class Initializer(ABC):
 
     def get_config(self) -> dict[str, Any]:
         """Name and options, from which `get` makes an equal object."""
-        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
+        return {"name": self.name, **asdict(self)}
 
 
-@dataclass(frozen=True)
 class Zeros(Initializer):
     """All 0."""
 
@@ -50,7 +52,6 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True)
 class Ones(Initializer):
     """All 1."""
 
@@ -60,7 +61,7 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Constant(Initializer):
     """All `value`."""
 
@@ -71,7 +72,7 @@ class Constant(Initializer):
         return np.full(shape, self.value)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RandomNormal(Initializer):
     """Normal with `mean` and standard deviation `stddev`."""
 
@@ -83,7 +84,7 @@ class RandomNormal(Initializer):
         return rng.normal(self.mean, self.stddev, shape)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RandomUniform(Initializer):
     """Uniform between `minval` and `maxval`."""
 
@@ -105,7 +106,7 @@ def _unit_truncated_normal(shape: Shape, rng: np.random.Generator) -> NDArray[np
     return values.reshape(shape)
 
 
-@dataclass(frozen=True)
+@dataclass
 class TruncatedNormal(Initializer):
     """Normal with `mean` and `stddev`, values beyond two standard deviations drawn again.
 
@@ -142,7 +143,7 @@ _DISTRIBUTIONS: dict[str, Callable[[Shape, np.random.Generator, float], NDArray[
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class VarianceScaling(Initializer):
     """Mean 0 and variance `scale / fan`, the fan being taken from the shape.
 
@@ -184,7 +185,7 @@ LecunUniform = functools.partial(VarianceScaling, 1.0, "fan_in", "uniform")
 LecunNormal = functools.partial(VarianceScaling, 1.0, "fan_in", "truncated_normal")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Orthogonal(Initializer):
     """`gain` times a matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2013).
 

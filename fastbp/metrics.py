@@ -6,6 +6,8 @@ no metric quietly counts one as right or wrong. A mean over no samples is NaN; a
 (precision of a class never predicted, recall of one never present) is 0, as in scikit-learn.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,27 +37,25 @@ class BinaryAccuracy(MeanMetric):
     """Fraction of outputs on the right side of `threshold` (an output equal to it counts as 0)."""
 
     threshold: float = 0.5
-    name: str = "binary_accuracy"
+    key = "binary_accuracy"
 
     def values(self, t, y):
         return ((y > self.threshold) == targets(t, y)).mean(axis=1)
 
 
-@dataclass(kw_only=True)
 class CategoricalAccuracy(MeanMetric):
     """Fraction of samples whose largest output (the first of equals) is that of the true class."""
 
-    name: str = "categorical_accuracy"
+    key = "categorical_accuracy"
 
     def values(self, t, y):
         return y.argmax(axis=1) == class_numbers(t, y.shape[1])
 
 
-@dataclass(kw_only=True)
 class SparseCategoricalAccuracy(CategoricalAccuracy):
     """`CategoricalAccuracy` under the name Keras has for class numbers."""
 
-    name: str = "sparse_categorical_accuracy"
+    key = "sparse_categorical_accuracy"
 
 
 @dataclass(kw_only=True)
@@ -63,29 +63,27 @@ class TopKCategoricalAccuracy(MeanMetric):
     """Fraction of samples with fewer than `k` outputs larger than that of the true class."""
 
     k: int = 5
-    name: str = "top_k_categorical_accuracy"
+    key = "top_k_categorical_accuracy"
 
     def values(self, t, y):
         of_truth = np.take_along_axis(y, class_numbers(t, y.shape[1])[:, None], axis=1)
         return (y > of_truth).sum(axis=1) < self.k
 
 
-@dataclass(kw_only=True)
 class MeanSquaredError(MeanMetric):
     """Mean of the squared errors."""
 
-    name: str = "mean_squared_error"
+    key = "mean_squared_error"
     larger_is_better = False
 
     def values(self, t, y):
         return np.square(y - targets(t, y).astype(np.float64)).mean(axis=1)
 
 
-@dataclass(kw_only=True)
 class MeanAbsoluteError(MeanMetric):
     """Mean of the absolute errors."""
 
-    name: str = "mean_absolute_error"
+    key = "mean_absolute_error"
     larger_is_better = False
 
     def values(self, t, y):
@@ -144,44 +142,40 @@ class _Decisions(Metric):
         """The score of each class."""
 
 
-@dataclass(kw_only=True)
 class Precision(_Decisions):
     """Of the samples predicted to be of a class, the fraction that is."""
 
-    name: str = "precision"
+    key = "precision"
 
     def score(self, hits, true, predicted):
         return ratio(hits, predicted)
 
 
-@dataclass(kw_only=True)
 class Recall(_Decisions):
     """Of the samples of a class, the fraction predicted to be."""
 
-    name: str = "recall"
+    key = "recall"
 
     def score(self, hits, true, predicted):
         return ratio(hits, true)
 
 
-@dataclass(kw_only=True)
 class F1Score(_Decisions):
     """Harmonic mean of precision and recall of a class."""
 
-    name: str = "f1"
+    key = "f1"
 
     def score(self, hits, true, predicted):
         return ratio(2.0 * hits, true + predicted)
 
 
-@dataclass(kw_only=True)
 class ConfusionMatrix(Metric):
     """Counts (n_classes, n_classes): rows are true classes, columns predicted ones.
 
     A single output makes two classes, decided at 0.5.
     """
 
-    name: str = "confusion_matrix"
+    key = "confusion_matrix"
 
     def reset(self) -> None:
         self.matrix = np.zeros((0, 0))
@@ -201,7 +195,6 @@ def _count_pairs(true: Array, predicted: Array, n_classes: int, weight: Float64)
     return np.reshape(pairs, (n_classes, n_classes))
 
 
-@dataclass(kw_only=True)
 class RocAuc(Metric):
     """Area under the receiver operating characteristic, exact, ties counting half (Mann & Whitney 1947).
 
@@ -209,7 +202,7 @@ class RocAuc(Metric):
     non-samples. NaN if there is none. Keeps all scores in memory.
     """
 
-    name: str = "roc_auc"
+    key = "roc_auc"
 
     def reset(self) -> None:
         self.batches: list[tuple[Array, Array, Float64]] = []
@@ -238,7 +231,6 @@ def _area(truth: Array, scores: Array, weight: Float64) -> float:
     return float(positive @ below / pairs) if pairs > 0 else float("nan")
 
 
-@dataclass(kw_only=True)
 class R2Score(Metric):
     """1 - squared error / squared deviation from the mean target, averaged over the outputs; NaN for under two samples.
 
@@ -246,7 +238,7 @@ class R2Score(Metric):
     are merged with the update of Chan, Golub & LeVeque (1979), which does not cancel for targets far from 0.
     """
 
-    name: str = "r2_score"
+    key = "r2_score"
 
     def reset(self) -> None:
         self.n_rows, self.weight = 0, 0.0
@@ -273,7 +265,7 @@ class R2Score(Metric):
 
 
 METRICS: dict[str, type[Metric]] = {
-    metric.name: metric
+    metric.key: metric
     for metric in (
         BinaryAccuracy,
         CategoricalAccuracy,

@@ -5,6 +5,8 @@ Steps count the updates already made, from 0, as in Keras. A schedule answers fo
 schedules that watch the results.
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -58,7 +60,7 @@ class Schedule(ABC):
         return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Constant(Schedule):
     """The same learning rate at every step."""
 
@@ -73,7 +75,7 @@ class Constant(Schedule):
         return np.full(len(steps), float(self.learning_rate))
 
 
-@dataclass(frozen=True)
+@dataclass
 class StepDecay(Schedule):
     """``initial_learning_rate * decay_rate ** floor(step / decay_steps)``."""
 
@@ -89,7 +91,7 @@ class StepDecay(Schedule):
         return self.initial_learning_rate * self.decay_rate ** np.floor(steps / self.decay_steps)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExponentialDecay(Schedule):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``; `staircase` rounds the exponent down."""
 
@@ -107,7 +109,7 @@ class ExponentialDecay(Schedule):
         return self.initial_learning_rate * self.decay_rate ** (np.floor(exponent) if self.staircase else exponent)
 
 
-@dataclass(frozen=True)
+@dataclass
 class CosineDecay(Schedule):
     """Half a cosine from the start down to `alpha` times it (Loshchilov & Hutter 2016), then constant.
 
@@ -148,7 +150,7 @@ class CosineDecay(Schedule):
         return (1.0 - self.alpha) * cosine + self.alpha
 
 
-@dataclass(frozen=True)
+@dataclass
 class OneCycle(Schedule):
     """One cosine rise and one cosine descent (Smith & Topin 2018), with PyTorch's ``OneCycleLR`` definitions.
 
