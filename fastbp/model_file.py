@@ -1,0 +1,62 @@
+"""A network in a .fbp file: its configuration in the header, its tensors by name."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import storage
+from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
+
+if TYPE_CHECKING:
+    from fastbp.network import Sequential
+
+
+def network_tensors(model: "Sequential") -> dict[str, NDArray[Any]]:
+    """Every tensor of a network by name, parameters first."""
+    return {**dict(model.parameters), **dict(model.statistics)}
+
+
+def network_from(config: dict[str, Any], tensors: dict[str, NDArray[Any]], path: object) -> "Sequential":
+    """The network of a configuration, with these tensors as its values.
+
+    Raises
+    ------
+    ModelFileError
+        The configuration is not a network's, or the tensors are not exactly those it has.
+    UnknownNameError
+        It needs a plug-in that is not installed.
+    """
+    from fastbp.network import Sequential
+
+    try:
+        model = Sequential.from_config(config)
+    except UnknownNameError:
+        raise
+    except (FastbpError, KeyError, TypeError, ValueError, MemoryError) as error:
+        raise ModelFileError(f"{path} does not describe a network: {error!r}.") from error
+    expected = network_tensors(model)
+    found = {name: (t.shape, t.dtype) for name, t in tensors.items()}
+    if found != {name: (t.shape, t.dtype) for name, t in expected.items()}:
+        raise ModelFileError(f"{path} holds tensors that are not those of its network: {sorted(found)}.")
+    for name, values in tensors.items():
+        expected[name][...] = values
+    return model
+
+
+def save(model: "Sequential", path: str | PathLike[str]) -> None:
+    """Write a network, atomically."""
+    config = {"kind": "network", "network": model.get_config()}
+    storage.write(path, {name: np.ascontiguousarray(t) for name, t in network_tensors(model).items()}, config)
+
+
+def load(path: str | PathLike[str]) -> "Sequential":
+    """Read a network that `save` wrote."""
+    tensors, metadata = storage.read(path)
+    if metadata.get("kind") != "network":
+        raise ModelFileError(
+            f"{path} is a fastbp file, but holds a {metadata.get('kind', 'thing of unknown kind')}, not a network. "
+            "An AudioClassifier is read by fastbp.tasks.AudioClassifier.load."
+        )
+    return network_from(metadata.get("network"), tensors, path)  # type: ignore[arg-type]

@@ -1,0 +1,502 @@
+"""Sequential: a stack of layers whose parameters live in one flat vector, and what can be done with it."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp import data, layers, losses, metrics, optimizers, threads
+from fastbp._kernels import load
+from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from fastbp.parameters import FlatTensors, Float32, aligned_zeros
+
+if TYPE_CHECKING:
+    from fastbp.train import History
+
+PREDICT_ROWS = 256  # rows that go through the network at a time, so that activations stay in cache
+INITIALISE, SHUFFLE = 0, 1  # what the seed is used for
+
+
+class Sequential:
+    """A network of layers, each fed by the one before.
+
+    Parameters
+    ----------
+    layers
+        `Dense`, `Dropout`, ...; an `Input` in front builds the network at once.
+    name
+        A name for summaries and files.
+    seed
+        Fixes initial weights, shuffling and dropout: the same seed gives the same bits on every run and for every
+        number of threads (of one CPU build). None draws one.
+
+    Examples
+    --------
+    >>> model = Sequential([Dense(64, activation="relu"), Dense(2, activation="softmax")], seed=0)
+    >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    >>> history = model.fit(x_train, y_train, epochs=10, batch_size=32)
+    """
+
+    def __init__(self, layers: Iterable[layers.Layer] = (), *, name: str = "sequential", seed: int | None = None) -> None:
+        self.name = name
+        self.seed = secrets.randbits(32) if seed is None else _checked_seed(seed)
+        self.layers: list[Any] = []
+        self.n_in: int | None = None
+        self.built = False
+        self.stop_training = False
+        self.optimizer: optimizers.Optimizer | None = None
+        for layer in layers:
+            self.add(layer)
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def add(self, layer: layers.Layer) -> None:
+        """Put a layer on top.
+
+        Raises
+        ------
+        ArgumentTypeError, ArgumentError
+            Not a layer, a name that is taken, an `Input` above another layer, or a network that is built already.
+        """
+        if not isinstance(layer, layers.Layer):
+            raise ArgumentTypeError(f"Sequential takes layers such as fastbp.Dense(64); got {layer!r}.")
+        if isinstance(layer, layers.Input) and not self.layers and self.n_in is None:
+            self.n_in = int(layer.shape)  # type: ignore[arg-type]
+            return
+        if isinstance(layer, layers.Input) or (self.built and self.layers):
+            raise ArgumentError("Layers are added before a network is built, Input first.")
+        kind = f"{layer.kind}_"
+        layer.name = layer.name or f"{kind}{1 + sum(other.kind == layer.kind for other in self.layers)}"
+        if layer.name in {other.name for other in self.layers}:
+            raise ArgumentError(f"Two layers are called {layer.name!r}; give each its own name.")
+        self.layers.append(layer)
+
+    def build(self, n_in: int | None = None) -> "Sequential":
+        """Give every tensor its place in the flat vector, and initial values.
+
+        Parameters
+        ----------
+        n_in
+            Number of inputs; not needed after an `Input` layer.
+        """
+        n_in = self.n_in if n_in is None else n_in
+        if n_in is None or n_in < 1 or not self.layers:
+            raise ArgumentError(f"A network is built from at least one layer and one input; got {len(self.layers)} and {n_in}.")
+        self.n_in = int(n_in)
+        self.widths = [self.n_in]
+        for layer in self.layers:
+            self.widths.append(layer.n_out(self.widths[-1]))
+        self._trained = {f"{layer.name}/{t.name}": t for layer, n in self._placed() for t in layer.parameters(n)}
+        self._running = {f"{layer.name}/{t.name}": t for layer, n in self._placed() for t in layer.statistics(n)}
+        self.parameters = FlatTensors({name: t.shape for name, t in self._trained.items()})
+        self.gradients = FlatTensors(self.parameters.shapes)
+        self.statistics = FlatTensors({name: t.shape for name, t in self._running.items()})
+        self.built = True
+        self._plans: dict[str, tuple[tuple[int, int], Any]] = {}
+        self.initialize()
+        return self
+
+    def _placed(self) -> Iterable[tuple[Any, int]]:
+        return zip(self.layers, self.widths, strict=False)
+
+    def initialize(self) -> None:
+        """Draw all initial values anew from the seed, and forget all training."""
+        rng = self.generator(INITIALISE)
+        for tensors, flat in ((self._trained, self.parameters), (self._running, self.statistics)):
+            for name, tensor in tensors.items():
+                flat[name][...] = tensor.initializer(tensor.shape, rng)
+        self.reset_training()
+
+    def reset_training(self) -> None:
+        """Forget the optimizer's state and the count of steps and epochs; the weights stay."""
+        self.step_count, self.epoch_count = 0, 0
+        slots = self.optimizer.slots() if self.optimizer else ()
+        self.slots = aligned_zeros((len(slots), len(self.params)))
+        self.slots[...] = np.array(slots, np.float32)[:, None]
+        self._plans.clear()
+
+    def generator(self, purpose: int, index: int = 0) -> np.random.Generator:
+        """A counter-based generator for one purpose and index, fixed by the seed alone."""
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, purpose, index])))
+
+    def _need_built(self) -> None:
+        if not self.built:
+            if self.n_in is None:
+                raise NotBuiltError("This network does not know its number of inputs yet: call build(n_in) or fit() first.")
+            self.build()
+
+    # -- parameters ----------------------------------------------------------------------------------------------
+
+    @property
+    def n_out(self) -> int:
+        """Number of outputs."""
+        self._need_built()
+        return self.widths[-1]
+
+    @property
+    def params(self) -> Float32:
+        """All parameters: the flat float32 vector itself. Tensors start on 64-byte boundaries, padding is zero."""
+        self._need_built()
+        return self.parameters.vector
+
+    @property
+    def grads(self) -> Float32:
+        """The gradients, laid out as `params`."""
+        self._need_built()
+        return self.gradients.vector
+
+    def __getitem__(self, name: str) -> Float32:
+        """A tensor by name, as a view: ``model["dense_1/kernel"]``."""
+        self._need_built()
+        for flat in (self.parameters, self.statistics):
+            if name in flat:
+                return flat[name]
+        raise KeyError(f"no tensor {name!r}; there are {', '.join([*self.parameters, *self.statistics])}")
+
+    def count_params(self) -> int:
+        """Number of trained parameters, padding left out."""
+        self._need_built()
+        return int(self.parameters.blocks[:, 1].sum())
+
+    def _tensors(self) -> list[Float32]:
+        """Views of every tensor, layer by layer, trained ones first: Keras's order of weights."""
+        self._need_built()
+        names = [f"{layer.name}/{t.name}" for layer, n in self._placed() for t in [*layer.parameters(n), *layer.statistics(n)]]
+        return [self[name] for name in names]
+
+    def get_weights(self) -> list[Float32]:
+        """Copies of all tensors: [kernel_1 (n_in, n_out), bias_1 (n_out,), kernel_2, ...]."""
+        return [tensor.copy() for tensor in self._tensors()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Copy values into all tensors, in the order of `get_weights`.
+
+        Raises
+        ------
+        ArgumentError
+            Another number of arrays, or another shape.
+        """
+        tensors = self._tensors()
+        arrays = [data.as_floats(w, "A weight") for w in weights]
+        if [a.shape for a in arrays] != [t.shape for t in tensors]:
+            raise ArgumentError(
+                f"These weights do not fit the network: it has shapes {[t.shape for t in tensors]}, "
+                f"given were {[a.shape for a in arrays]}."
+            )
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor[...] = array
+
+    def get_snapshot(self) -> dict[str, Float32]:
+        """Copies of the flat vectors of parameters and running statistics."""
+        return {"params": self.params.copy(), "statistics": self.statistics.vector.copy()}
+
+    def set_snapshot(self, snapshot: Mapping[str, Float32]) -> None:
+        """Go back to a `get_snapshot`."""
+        self.params[:] = snapshot["params"]
+        self.statistics.vector[:] = snapshot["statistics"]
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | Mapping[str, Any] | optimizers.Optimizer = "rmsprop",
+        loss: str | Mapping[str, Any] | losses.Loss = "mean_squared_error",
+        metrics: Sequence[Any] = (),
+    ) -> None:
+        """Choose optimizer, loss and metrics, by name or object; the optimizer starts afresh.
+
+        Parameters
+        ----------
+        optimizer
+            "sgd", "adam", a plug-in's name, or an object of `fastbp.optimizers`.
+        loss
+            "mse", "categorical_crossentropy", a plug-in's name, or an object of `fastbp.losses`.
+        metrics
+            "accuracy", "f1", ... or objects of `fastbp.metrics`.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = losses.get(loss)
+        self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+        for metric in self.metrics:
+            self._metric(metric, 2)
+        if self.built:
+            self.reset_training()
+
+    def _metric(self, metric: Any, n_out: int) -> metrics.Metric:
+        import copy
+
+        return copy.deepcopy(metrics.resolve(metric, self.loss.name, n_out))
+
+    def new_metrics(self) -> list[metrics.Metric]:
+        """Fresh metric objects, one for each that `compile` was given."""
+        return [self._metric(metric, self.n_out) for metric in self.metrics]
+
+    def _need_compiled(self, n_in: int) -> None:
+        if self.optimizer is None:
+            raise NotBuiltError('Call compile(optimizer="adam", loss=...) before training or evaluating.')
+        if not self.built:
+            self.build(n_in if self.n_in is None else self.n_in)
+
+    def fit(self, x: ArrayLike, y: ArrayLike, **options: Any) -> "History":
+        """Train; see `fastbp.train.fit` for the options, which are Keras's and `stop`."""
+        from fastbp.train import fit
+
+        return fit(self, x, y, **options)
+
+    def prepare(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> tuple[Float32, NDArray[Any], Float32 | None]:
+        """Samples, targets and weights as the kernels want them; builds the network if need be.
+
+        Raises
+        ------
+        NotBuiltError
+            Not compiled.
+        ArgumentError, ArgumentTypeError
+            Shapes or types that do not fit, NaN or infinite values.
+        """
+        rows = data.as_rows(x, self.n_in)
+        self._need_compiled(rows.shape[1])
+        data.refuse_non_finite(rows, "x")
+        targets = data.as_targets(y, self.loss, self.n_out)
+        data.same_length(x=rows, y=targets)
+        return rows, targets, data.as_weights(sample_weight, class_weight, targets, len(rows))
+
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> dict[str, Any]:
+        """One update on one batch; the loss and metrics of that batch, before the update."""
+        from fastbp.train import train_batch
+
+        return train_batch(self, *self.prepare(x, y, sample_weight, class_weight))
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
+        """Loss and metrics on other data, without training: ``{"loss": ..., "accuracy": ...}``."""
+        rows, targets, weight = self.prepare(x, y, sample_weight)
+        return self.evaluate_prepared(rows, targets, weight)
+
+    def evaluate_prepared(self, x: Float32, y: NDArray[Any], weight: Float32 | None) -> dict[str, Any]:
+        """`evaluate` on what `prepare` gave."""
+        if not len(x):
+            raise ArgumentError("There are no rows to evaluate.")
+        y_pred = np.empty((len(x), self.n_out), np.float32)
+        plan = self.plan("predict", PREDICT_ROWS)
+        loss = plan.evaluate(x, y.view(np.float32), weight, y_pred) / len(x) + plan.penalty_value()
+        found = self.new_metrics()
+        for metric in found:
+            metric.update(y, y_pred, weight)
+        return {"loss": loss, **{metric.name: metric.result() for metric in found}}
+
+    def predict(self, x: ArrayLike) -> Float32:
+        """The network's output for each row of x (n_rows, n_in): float32 (n_rows, n_out).
+
+        Raises
+        ------
+        NotBuiltError
+            The network has not been built or fitted.
+        ArgumentError, ArgumentTypeError
+            x has another shape, or is not numbers. A NaN in a row gives NaN in its output.
+        """
+        self._need_built()
+        rows = data.as_rows(x, self.n_in)
+        out = np.empty((len(rows), self.widths[-1]), np.float32)
+        if len(rows):
+            self.plan("predict", PREDICT_ROWS).predict(rows, out)
+        return out
+
+    # -- the explicit loop ---------------------------------------------------------------------------------------
+
+    def forward(self, x: ArrayLike, training: bool = True) -> Float32:
+        """Output for a batch (n_rows, n_out); the activations are kept for `backward`.
+
+        Parameters
+        ----------
+        x
+            (n_rows, n_in).
+        training
+            Whether dropout drops and batch normalisation uses the batch.
+        """
+        self._need_built()
+        rows = data.as_rows(x, self.n_in)
+        self._explicit = self.plan("explicit", len(rows))
+        self._explicit_rows = len(rows)
+        return self._explicit.forward(rows, training, self.step_count)
+
+    def backward(self, dy: ArrayLike) -> Float32:
+        """Gradients of the last `forward`, into `grads`; returns the gradient for x (n_rows, n_in).
+
+        Parameters
+        ----------
+        dy
+            Derivative of the loss with respect to the output, (n_rows, n_out).
+        """
+        rows = getattr(self, "_explicit_rows", None)
+        if rows is None:
+            raise NotBuiltError("Call forward(x) before backward(dy).")
+        dy = data.as_rows(dy, None, "dy")
+        if dy.shape != (rows, self.n_out):
+            raise ArgumentError(f"dy must have the shape of the output, {(rows, self.n_out)}; got {dy.shape}.")
+        return self._explicit.backward(dy)
+
+    def step(self) -> None:
+        """One update of the parameters by the compiled optimizer, with the gradients in `grads`."""
+        self._need_built()
+        self._need_compiled(self.widths[0])
+        assert self.optimizer is not None
+        rate = self.optimizer.schedule(self.step_count)
+        self.plan("explicit", 1).step(self.step_count + 1, rate)
+        self.step_count += 1
+
+    def loss_and_gradients(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, training: bool = True
+    ) -> tuple[float, dict[str, Float32]]:
+        """Loss of a batch (penalties included) and its gradient for every tensor, by name; nothing is updated."""
+        rows, targets, weight = self.prepare(x, y, sample_weight)
+        plan = self.plan("explicit", len(rows))
+        loss = plan.loss_and_gradients(rows, targets.view(np.float32), weight, training, self.step_count)
+        return loss, {name: self.gradients[name].copy() for name in self.gradients}
+
+    # -- plans ---------------------------------------------------------------------------------------------------
+
+    def plan(self, purpose: str, n_rows: int) -> Any:
+        """The plan for "fit", "predict" or "explicit", able to take that many rows; made when first needed."""
+        n_threads = threads.get_threads()
+        (room, made_for), plan = self._plans.get(purpose, ((-1, 0), None))
+        if room < n_rows or made_for != n_threads:
+            plan = self._make_plan(max(1, n_rows), n_threads, purpose == "explicit")
+            self._plans[purpose] = ((n_rows, n_threads), plan)
+        return plan
+
+    def _make_plan(self, n_rows: int, n_threads: int, input_gradient: bool) -> Any:
+        plan = load("core").Plan(
+            self._plan_specs(), self.params, self.grads, self.statistics.vector, n_rows, n_threads, input_gradient
+        )
+        plan.set_penalties(self._penalties())
+        if self.optimizer is not None:
+            n_true = 1 if self.loss.sparse else self.n_out
+            plan.set_loss(self.loss.plan_kernel(), self.loss.options(), n_true, self._last_activation())
+            kernel = self.optimizer.kernel or self._python_step(self.optimizer)
+            plan.set_optimizer(kernel, self.optimizer.hyper(), self.slots, self.parameters.blocks)
+        return plan
+
+    def _plan_specs(self) -> list[dict[str, Any]]:
+        places = {**self.parameters.places, **self.statistics.places}
+        specs = []
+        for index, (layer, n_in) in enumerate(self._placed()):
+            prefix = f"{layer.name}/"
+            own = {name.removeprefix(prefix): place for name, place in places.items() if name.startswith(prefix)}
+            shape = {"n_in": n_in, "n_out": layer.n_out(n_in), "index": index, "seed": self.seed}
+            specs.append({**layer.plan_spec(own), **shape})
+        return specs
+
+    def _penalties(self) -> list[tuple[int, int, float, float]]:
+        return [
+            (self.parameters.places[name], self[name].size, t.regularizer.l1, t.regularizer.l2)
+            for name, t in self._trained.items()
+            if t.regularizer is not None
+        ]
+
+    def _last_activation(self) -> str | None:
+        activation = getattr(self.layers[-1], "activation", None)
+        return activation[0] if activation else None
+
+    def _python_step(self, optimizer: Any) -> Any:
+        """A plug-in's step as the plan calls it; the parameters are put back if it fails."""
+        before = np.empty_like(self.params)
+        hyper = optimizer.hyper()
+
+        def step(t: int, learning_rate: float) -> None:
+            np.copyto(before, self.params)
+            try:
+                optimizer.step(self.params, self.grads, self.slots, t, {**hyper, "learning_rate": learning_rate})
+            except BaseException:
+                np.copyto(self.params, before)
+                raise
+
+        return step
+
+    # -- to look at and to keep ----------------------------------------------------------------------------------
+
+    def summary(self, print_fn: Any = print) -> None:
+        """Print a table of layers, output sizes and numbers of parameters."""
+        self._need_built()
+        rows = [("layer", "kind", "outputs", "parameters")]
+        for layer, n_in in self._placed():
+            n = sum(int(np.prod(t.shape)) for t in layer.parameters(n_in))
+            rows.append((layer.name, _kind(layer), str(layer.n_out(n_in)), f"{n:,}"))
+        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "-" * max(map(len, lines)))
+        total = f"{self.count_params():,} parameters ({self.params.nbytes / 1024:.1f} KiB), {self.n_in} inputs"
+        print_fn("\n".join([f"{self.name}", *lines, total]))
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers, sizes and what `compile` was given, ready for JSON."""
+        self._need_built()
+        config = {"name": self.name, "seed": self.seed, "n_in": self.n_in, "layers": [x.get_config() for x in self.layers]}
+        if self.optimizer is not None:
+            config["compile"] = {
+                "optimizer": self.optimizer.get_config(),
+                "loss": self.loss.get_config(),
+                "metrics": [m if isinstance(m, str) else m.get_config() for m in self.metrics],
+            }
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Sequential":
+        """A freshly initialised network from `get_config`; plug-ins that it names must be installed."""
+        model = cls([layers.from_config(c) for c in config["layers"]], name=config["name"], seed=config["seed"])
+        if "compile" in config:
+            model.compile(**config["compile"])
+        return model.build(config["n_in"])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network to one .fbp file, atomically: layers, weights and what `compile` was given.
+
+        Raises
+        ------
+        OSError
+            It cannot be written; a file that was there before is untouched.
+        """
+        from fastbp import model_file
+
+        model_file.save(self, path)
+
+
+def load_model(path: str | PathLike[str]) -> Sequential:
+    """The network saved in a .fbp file, compiled as it was.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, or not a fastbp network.
+    UnknownNameError
+        It needs a plug-in that is not installed.
+    OSError
+        It cannot be read.
+    """
+    from fastbp import model_file
+
+    return model_file.load(path)
+
+
+def _kind(layer: Any) -> str:
+    activation = getattr(layer, "activation", ("",))[0]
+    return f"{type(layer).__name__} {activation}".rstrip()
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed.__index__() < 2**64:
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**64 - 1, or None; got {seed!r}.")
+    return seed.__index__()

@@ -1,0 +1,341 @@
+"""fit: shuffled epochs through the plan, validation, stop conditions, callbacks and the history of it all."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.callbacks import Callback, CallbackList
+from fastbp.errors import ArgumentError, NonFiniteError
+from fastbp.metrics import Metric
+from fastbp.parameters import Float32
+from fastbp.progress import Quiet, make_progress
+from fastbp.stop import StopCondition
+
+if TYPE_CHECKING:
+    from fastbp.network import Sequential
+
+SHUFFLE = 1  # purpose of the generator, see network
+VISIT_SECONDS = 0.1  # how often training comes back to Python for progress and time limits
+PREDICTION_FLOATS = 1 << 20  # room for the predictions that metrics are worked out from
+
+
+@dataclass
+class History:
+    """What `fit` returns.
+
+    Attributes
+    ----------
+    history
+        Result of each epoch by name: "loss", metrics, "val_loss", ..., "learning_rate" (that of its last step).
+    epoch
+        Numbers of the epochs, from 0.
+    stopped_by
+        Why training ended, in words.
+    seconds
+        Wall-clock time it took.
+    """
+
+    history: dict[str, list[Any]] = field(default_factory=dict)
+    epoch: list[int] = field(default_factory=list)
+    stopped_by: str = ""
+    seconds: float = 0.0
+
+    def append(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Add the results of an epoch."""
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+@dataclass
+class Rows:
+    """Prepared samples: x (n, n_in) float32, y (n, n_true) float32 or int32, weight (n,) or None."""
+
+    x: Float32
+    y: NDArray[Any]
+    weight: Float32 | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, part: slice) -> "Rows":
+        """A slice of the rows."""
+        return Rows(self.x[part], self.y[part], None if self.weight is None else self.weight[part])
+
+
+@dataclass
+class Session:
+    """Everything one call of `fit` works with."""
+
+    model: "Sequential"
+    rows: Rows
+    validation: Rows | None
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    stop: Sequence[StopCondition]
+    progress: Quiet
+    history: History
+    callbacks: CallbackList = field(init=False)
+    epoch: int = 0  # epochs done, those of an interrupted fit that is resumed included
+    good: dict[str, Float32] = field(default_factory=dict)  # the last weights that gave a finite loss
+
+    @property
+    def n_batches(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+
+def fit(
+    model: "Sequential",
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    batch_size: int | None = 32,
+    epochs: int = 1,
+    verbose: int | str = "auto",
+    callbacks: Sequence[Callback] = (),
+    validation_split: float = 0.0,
+    validation_data: Sequence[ArrayLike] | None = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: ArrayLike | None = None,
+    stop: Sequence[StopCondition] = (),
+) -> History:
+    """Train a compiled network.
+
+    Parameters
+    ----------
+    model
+        The network; built now if it was not.
+    x
+        Samples (n_rows, n_in).
+    y
+        Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss.
+    batch_size
+        Rows an update; None is all of them: plain gradient descent.
+    epochs
+        Times to go through the data, at most.
+    verbose
+        0: quiet; 1: a bar; 2: a line an epoch; "auto": 1 in a terminal or notebook, else 0.
+    callbacks
+        Objects of `fastbp.callbacks`.
+    validation_split
+        Part of the rows, taken from the end before shuffling, that is not trained on but evaluated after each epoch.
+    validation_data
+        (x, y) or (x, y, sample_weight) for that, instead.
+    shuffle
+        Whether each epoch takes the rows in a new order, fixed by the seed.
+    class_weight
+        Weight of each class by number; 1 where left out.
+    sample_weight
+        Weight of each row (n_rows,).
+    stop
+        Conditions of `fastbp.stop`.
+
+    Returns
+    -------
+    History
+        Results by epoch, and why training ended.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        Data or options that do not fit.
+    NonFiniteError
+        The loss became NaN or infinite; the model keeps the last weights that gave a finite loss.
+    KeyboardInterrupt
+        Ctrl-C, honoured between two batches; the model keeps the weights of the last full batch.
+    """
+    rows = Rows(*model.prepare(x, y, sample_weight, class_weight))
+    rows, validation = _validation(model, rows, validation_split, validation_data)
+    size = _batch_size(batch_size, len(rows))
+    if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
+        raise ArgumentError(f"epochs must be a whole number of at least 0; got {epochs!r}.")
+    session = Session(model, rows, validation, size, epochs, shuffle, list(stop), make_progress(verbose), History())
+    params = {"epochs": epochs, "steps": session.n_batches, "batch_size": size, "verbose": verbose, "session": session}
+    session.callbacks = CallbackList(callbacks, model, params)
+    return _run(session)
+
+
+def _validation(
+    model: "Sequential", rows: Rows, split: float, given: Sequence[ArrayLike] | None
+) -> tuple[Rows, Rows | None]:
+    if given is not None:
+        if len(given) not in (2, 3):
+            raise ArgumentError(f"validation_data must be (x, y) or (x, y, sample_weight); got {len(given)} parts.")
+        return rows, Rows(*model.prepare(*given))
+    if not 0.0 <= split < 1.0:
+        raise ArgumentError(f"validation_split must be at least 0 and below 1; got {split!r}.")
+    n = len(rows) - int(len(rows) * split)
+    return (rows.take(slice(n)), rows.take(slice(n, None))) if split else (rows, None)
+
+
+def _batch_size(batch_size: Any, n_rows: int) -> int:
+    if n_rows == 0:
+        raise ArgumentError("There are no rows to train on.")
+    if batch_size is None:
+        return n_rows
+    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1:
+        raise ArgumentError(f"batch_size must be a whole number of at least 1, or None; got {batch_size!r}.")
+    return min(int(batch_size), n_rows)
+
+
+def _run(session: Session) -> History:
+    model, history, started = session.model, session.history, time.monotonic()
+    model.stop_training = False
+    session.progress.start(session.epochs, len(session.rows))
+    for condition in session.stop:
+        condition.start(model)
+    try:
+        session.callbacks("on_train_begin", {})
+        session.good = model.get_snapshot()
+        while session.epoch < session.epochs and not history.stopped_by:
+            _epoch(session)
+        for condition in session.stop:
+            condition.finish(model)
+    finally:
+        session.progress.close()
+        history.seconds += time.monotonic() - started
+    history.stopped_by = history.stopped_by or f"all {session.epochs} epochs are done"
+    session.callbacks("on_train_end", {name: values[-1] for name, values in history.history.items()})
+    return history
+
+
+def _epoch(session: Session) -> None:
+    """One epoch: train, validate, tell everyone, see whether to stop."""
+    model, epoch = session.model, session.epoch
+    session.callbacks("on_epoch_begin", epoch, {})
+    logs = _train_epoch(session)
+    if session.validation is not None:
+        logs.update(_validate(session, session.validation))
+    assert model.optimizer is not None
+    logs["learning_rate"] = model.optimizer.schedule(max(model.step_count - 1, 0))
+    model.optimizer.schedule.update(logs)
+    model.epoch_count += 1
+    session.epoch += 1
+    session.history.append(epoch, logs)
+    session.progress.end_epoch(session.epoch, logs)
+    for condition in session.stop:
+        reason = condition.after_epoch(session.epoch, logs, model)
+        session.history.stopped_by = session.history.stopped_by or reason or ""
+    session.callbacks("on_epoch_end", epoch, logs)
+    if model.stop_training:
+        session.history.stopped_by = session.history.stopped_by or "a callback asked for it"
+
+
+def _validate(session: Session, rows: Rows) -> dict[str, Any]:
+    session.callbacks("on_test_begin", {})
+    logs = session.model.evaluate_prepared(rows.x, rows.y, rows.weight)
+    session.callbacks("on_test_end", logs)
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+@dataclass
+class _Totals:
+    """Sums over the batches of an epoch so far."""
+
+    metrics: list[Metric]
+    batches: int = 0
+    rows: int = 0
+    loss: float = 0.0
+    norm: float = 0.0
+    with_norm: bool = False
+
+    def logs(self, finished: bool) -> dict[str, Any]:
+        logs: dict[str, Any] = {"loss": self.loss / self.rows if self.rows else math.nan}
+        logs.update({m.name: m.result() for m in self.metrics if finished or self.rows})
+        return {**logs, "gradient_norm": self.norm / max(self.batches, 1)} if self.with_norm else logs
+
+
+def _train_epoch(session: Session) -> dict[str, Any]:
+    """All batches of an epoch, in runs that come back to Python now and then."""
+    model = session.model
+    order = model.generator(SHUFFLE, model.epoch_count).permutation(len(session.rows)) if session.shuffle else None
+    totals = _Totals(model.new_metrics(), with_norm=any(c.needs_gradient_norm for c in session.stop))
+    plan = model.plan("fit", session.batch_size)
+    room = _prediction_room(session, totals)
+    while totals.batches < session.n_batches and not session.history.stopped_by and not model.stop_training:
+        _run_batches(session, plan, order, totals, room)
+    return totals.logs(finished=True)
+
+
+def _prediction_room(session: Session, totals: _Totals) -> Float32 | None:
+    """Where the plan leaves the predictions of a run of batches, if a metric wants them."""
+    if not totals.metrics:
+        return None
+    rows = max(session.batch_size, PREDICTION_FLOATS // session.model.n_out // session.batch_size * session.batch_size)
+    return np.empty((min(rows, session.n_batches * session.batch_size), session.model.n_out), np.float32)
+
+
+def _run_batches(session: Session, plan: Any, order: Any, totals: _Totals, room: Float32 | None) -> None:
+    """One visit to the plan: as many batches as fit into the time and the room."""
+    model, rows, first = session.model, session.rows, totals.batches
+    n = 1 if session.callbacks.watches_batches else session.n_batches - first
+    if room is not None:
+        n = min(n, len(room) // session.batch_size)
+    session.callbacks("on_train_batch_begin", first, {})
+    before = model.get_snapshot()
+    assert model.optimizer is not None
+    done, loss, norm, last_loss = plan.train(
+        rows.x, rows.y.view(np.float32), rows.weight, order, model.optimizer.schedule.learning_rates(model.step_count, n),
+        room, batch_size=session.batch_size, first=first, last=first + n, step=model.step_count,
+        seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
+    )  # fmt: skip
+    model.step_count += done
+    session.good = before if done else session.good
+    if done < n and not math.isfinite(last_loss):
+        _refuse_non_finite(session, plan, first + done, last_loss)
+    n_rows = min(done * session.batch_size, len(rows) - first * session.batch_size)
+    _add(totals, session, order, first * session.batch_size, n_rows, room)
+    totals.batches, totals.rows = first + done, totals.rows + n_rows
+    totals.loss, totals.norm = totals.loss + loss, totals.norm + norm
+    logs = totals.logs(finished=False)
+    session.callbacks("on_train_batch_end", first + done - 1, logs)
+    session.progress.advance(n_rows, logs)
+    for condition in session.stop:
+        session.history.stopped_by = session.history.stopped_by or condition.between_batches() or ""
+
+
+def _add(totals: _Totals, session: Session, order: Any, start: int, n_rows: int, room: Float32 | None) -> None:
+    """Show the predictions of a run of batches to the metrics."""
+    if room is None or not n_rows:
+        return
+    rows = session.rows
+    index = slice(start, start + n_rows) if order is None else order[start : start + n_rows]
+    weight = None if rows.weight is None else rows.weight[index]
+    for metric in totals.metrics:
+        metric.update(rows.y[index], room[:n_rows], weight)
+
+
+def _refuse_non_finite(session: Session, plan: Any, batch: int, loss: float) -> None:
+    """Put the last good weights back and say where it went wrong."""
+    model = session.model
+    n_rows = min(session.batch_size, len(session.rows) - batch * session.batch_size)
+    bad = plan.first_bad_layer(n_rows)
+    where = f"layer {model.layers[bad].name!r} is the first with such values" if bad >= 0 else "all layers are finite"
+    model.set_snapshot(session.good)
+    epoch, steps = session.epoch + 1, model.step_count
+    epochs = model.epoch_count
+    model.reset_training()
+    model.step_count, model.epoch_count = steps, epochs
+    raise NonFiniteError(
+        f"The loss became {loss} in epoch {epoch}, batch {batch + 1} of {session.n_batches}; {where}. The model keeps "
+        "the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, or inputs scaled to about 1."
+    )
+
+
+def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float32 | None) -> dict[str, Any]:
+    """One update on prepared rows; loss and metrics before it."""
+    rows = Rows(x, y, weight)
+    size = _batch_size(None, len(rows))
+    session = Session(model, rows, None, size, 1, False, [], make_progress(0), History())
+    session.callbacks = CallbackList([], model, {})
+    session.good = model.get_snapshot()
+    totals = _Totals(model.new_metrics())
+    _run_batches(session, model.plan("fit", size), None, totals, _prediction_room(session, totals))
+    return totals.logs(finished=True)
