@@ -132,8 +132,8 @@ cdef class SpectralPlan:
 
     cdef vf load(self, const float *p, vf *x) noexcept nogil:
         # the windowed frames to x; returns their energies before pre-emphasis and window where they are wanted
-        cdef Py_ssize_t step = self.fft.step, n = self.win_length
-        lanes_zero(x, step * self.n_fft)
+        cdef Py_ssize_t step = self.fft.step, n = self.win_length, filled = n if step == 1 else 0
+        lanes_zero(x + filled, step * self.n_fft - filled)
         lanes_load(x, step, p, self.hop_length, n, &self.window[0] if self.plain else NULL)
         if self.remove_mean:
             lanes_remove_mean(x, step, n)

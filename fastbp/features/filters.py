@@ -1,5 +1,6 @@
 """Windows, mel filters and cosine bases, in float64: computed once per feature."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -120,11 +121,14 @@ def lifter_weights(n: int, lifter: float, start: int) -> Array:
     return 1 + lifter / 2 * np.sin(np.pi * np.arange(start, start + n) / lifter)
 
 
-def delta_taps(width: int, order: int) -> Array:
-    """Weights (width,) of the order-th derivative (1 or 2), per frame, of the least-squares polynomial of that degree.
+@functools.cache
+def delta_taps(width: int, order: int) -> NDArray[np.float32]:
+    """Weights, float32 (width,), of the order-th derivative (1 or 2), per frame, of the least-squares polynomial.
 
-    Savitzky & Golay 1964; for order 1 this is HTK's regression formula.
+    Its degree is order. Savitzky & Golay 1964; for order 1 this is HTK's regression formula.
     """
     half = width // 2
     powers = np.vander(np.arange(-half, half + 1, dtype=np.float64), order + 1, increasing=True)
-    return order * np.linalg.pinv(powers)[order]
+    taps = (order * np.linalg.pinv(powers)[order]).astype(np.float32)
+    taps.flags.writeable = False
+    return taps

@@ -277,11 +277,11 @@ def deltas_of(x: FloatArray, n: int, width: int, kind: str) -> list[FloatArray]:
     kind "regression": HTK's formula, and for the second derivative the same again (HTK Book, 5.9; torchaudio).
     "savgol": least-squares polynomials of degree 1 and 2 (librosa); with fewer frames than width, ends are repeated.
     """
-    delta, first = load("audio").delta, filters.delta_taps(width, 1).astype(np.float32)
+    delta, first = load("audio").delta, filters.delta_taps(width, 1)
     if kind == "regression":
         found = [x]
         for _ in range(n):
             found.append(delta(found[-1], first))
         return found[1:]
-    second = filters.delta_taps(width, 2).astype(np.float32)
+    second = filters.delta_taps(width, 2)
     return [delta(x, taps, inside=len(x) >= width) for taps in (first, second)[:n]]
