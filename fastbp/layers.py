@@ -67,7 +67,8 @@ class Layer(ABC):
 
 def _activation(given: Any) -> tuple[str, float]:
     """Name and option of an activation given as a name, (name, option) or None."""
-    name, *option = (given,) if isinstance(given, str) else ("linear",) if given is None else given
+    parts = ("linear",) if given is None else tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    name, option = parts[0] if parts else None, parts[1:]
     if not isinstance(name, str) or len(option) > 1:
         raise ArgumentTypeError(f'An activation is a name or (name, option), as ("leaky_relu", 0.1); got {given!r}.')
     name = ALIASES.get(name, name)
