@@ -47,7 +47,7 @@ CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "sr": _integer(1),
     "n_fft": _integer(1, 2**24),
     "win_length": _integer(1, 2**24),
-    "hop_length": _integer(1),
+    "hop_length": _integer(1, 2**22),
     "n_mels": _integer(1, 2**16),
     "n_mfcc": _integer(1, 2**16),
     "first_mfcc": _integer(0, 1),
