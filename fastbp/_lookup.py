@@ -1,8 +1,7 @@
 """Objects out of tables of names: what `compile` and model files accept wherever a named thing is wanted."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from fastbp.errors import ArgumentError, UnknownNameError
@@ -10,15 +9,21 @@ from fastbp.errors import ArgumentError, UnknownNameError
 T = TypeVar("T")
 
 
+def unknown(kind: str, known: Iterable[str], name: str, more: str = "") -> UnknownNameError:
+    """The error for a name that is not among the known ones; it lists them and the nearest, and ends with `more`."""
+    import difflib
+
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UnknownNameError(f"There is no {kind} called {name!r}.{hint} Known: {', '.join(known)}.{more}")
+
+
 def look_up(kind: str, table: Mapping[str, T], name: str) -> T:
     """`table[name]`; an unknown name is an `UnknownNameError` that lists the known ones and the nearest."""
     if name in table:
         return table[name]
-    import difflib
-
-    near = difflib.get_close_matches(name, table, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownNameError(f"There is no {kind} called {name!r}.{hint} Known: {', '.join(sorted(table))}.")
+    raise unknown(kind, table, name)
 
 
 def make(kind: str, table: Mapping[str, Callable[..., T]], given: str | Mapping[str, Any] | T) -> T:
@@ -31,6 +36,11 @@ def make(kind: str, table: Mapping[str, Callable[..., T]], given: str | Mapping[
     ArgumentError
         A config has no "name", or options its class does not take.
     """
+    return make_from(kind, functools.partial(look_up, kind, table), given)
+
+
+def make_from(kind: str, find: Callable[[str], Callable[..., T]], given: str | Mapping[str, Any] | T) -> T:
+    """`make`, with the factory of a name found by a function instead of in a table."""
     if isinstance(given, str):
         given = {"name": given}
     if not isinstance(given, Mapping):
@@ -38,7 +48,7 @@ def make(kind: str, table: Mapping[str, Callable[..., T]], given: str | Mapping[
     options = dict(given)
     if not isinstance(options.get("name"), str):
         raise ArgumentError(f'The config of a {kind} needs a "name"; got {dict(given)!r}.')
-    factory = look_up(kind, table, options.pop("name"))
+    factory = find(options.pop("name"))
     try:
         return factory(**options)
     except TypeError as error:
