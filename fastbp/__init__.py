@@ -3,9 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
-from fastbp.network import Sequential, load_model
-from fastbp.threads import cpu_info, get_threads, set_threads
+from fastbp._kernels import cpu_build
 
 if TYPE_CHECKING:
     from fastbp import (
@@ -24,9 +22,11 @@ if TYPE_CHECKING:
         schedules,
         stop,
         tasks,
-        testing,
     )
     from fastbp.hookspecs import hookimpl
+    from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
+    from fastbp.network import Sequential, load_model
+    from fastbp.threads import cpu_info, get_threads, set_threads
 
 __version__ = "0.1.0"
 
@@ -58,19 +58,36 @@ __all__ = [
     "set_threads",
     "stop",
     "tasks",
-    "testing",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Sub-modules are imported when first used, so that `import fastbp` costs little more than NumPy."""
-    if name == "hookimpl":
-        from fastbp.hookspecs import hookimpl
+# Where each name is defined; the other public names are modules.
+_HOMES = {
+    "Activation": "layers",
+    "BatchNormalization": "layers",
+    "Dense": "layers",
+    "Dropout": "layers",
+    "Input": "layers",
+    "LayerNormalization": "layers",
+    "Sequential": "network",
+    "cpu_info": "threads",
+    "get_threads": "threads",
+    "hookimpl": "hookspecs",
+    "load_model": "network",
+    "set_threads": "threads",
+}
 
-        return hookimpl
-    if name in __all__:
+cpu_build()  # says what to do where the kernels have not been built, or FASTBP_CPU is not a build
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when first used, so that `import fastbp` costs nothing beside NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
+    if name not in _HOMES:
         return import_module(f"fastbp.{name}")
-    raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"fastbp.{_HOMES[name]}"), name)
+    return value
 
 
 def __dir__() -> list[str]:

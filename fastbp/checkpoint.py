@@ -133,5 +133,9 @@ def _take_arrays(value: Any, name: str, tensors: Tensors) -> Any:
 
 def _give_arrays(value: Any, tensors: Tensors) -> Any:
     if isinstance(value, Mapping):
-        return tensors[value["tensor"]] if set(value) == {"tensor"} else {k: _give_arrays(v, tensors) for k, v in value.items()}
+        return (
+            tensors[value["tensor"]]
+            if set(value) == {"tensor"}
+            else {k: _give_arrays(v, tensors) for k, v in value.items()}
+        )
     return value

@@ -281,8 +281,7 @@ class LayerNormalization(_Normalization):
 
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer
-    for layer in (Input, Dense, Activation, Dropout, BatchNormalization, LayerNormalization)
+    layer.kind: layer for layer in (Input, Dense, Activation, Dropout, BatchNormalization, LayerNormalization)
 }
 
 

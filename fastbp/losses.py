@@ -17,7 +17,7 @@ from fastbp.errors import ArgumentError, ArgumentTypeError
 Float32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loss(ABC):
     """Base of the losses.
 
@@ -49,21 +49,21 @@ class Loss(ABC):
         return lambda y_true, y_pred: (self.values(y_true, y_pred), self.gradient(y_true, y_pred))  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True)
+@dataclass
 class MeanSquaredError(Loss):
     """Mean over the outputs of (y - t)**2."""
 
     name = kernel = "mean_squared_error"
 
 
-@dataclass(frozen=True)
+@dataclass
 class MeanAbsoluteError(Loss):
     """Mean over the outputs of |y - t|; the gradient is 0 where they are equal."""
 
     name = kernel = "mean_absolute_error"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Huber(Loss):
     """Mean over the outputs of e**2 / 2 where |e| <= delta, else delta |e| - delta**2 / 2 (Huber, 1964).
 
@@ -81,21 +81,21 @@ class Huber(Loss):
             raise ArgumentError(f"The delta of Huber must be above 0; got {self.delta!r}.")
 
 
-@dataclass(frozen=True)
+@dataclass
 class LogCosh(Loss):
     """Mean over the outputs of log(cosh(y - t))."""
 
     name = kernel = "log_cosh"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Poisson(Loss):
     """Mean over the outputs of y - t log(y + 1e-7)."""
 
     name = kernel = "poisson"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hinge(Loss):
     """Mean over the outputs of max(1 - t y, 0); labels are -1 and 1, or 0 and 1, which is taken as -1 and 1."""
 
@@ -105,21 +105,21 @@ class Hinge(Loss):
         return 2.0 * y - 1.0 if np.isin(y, (0.0, 1.0)).all() else y
 
 
-@dataclass(frozen=True)
+@dataclass
 class KLDivergence(Loss):
     """Sum over the outputs of t log(t / y), both clipped to [1e-7, 1] (Kullback & Leibler, 1951)."""
 
     name = kernel = "kl_divergence"
 
 
-@dataclass(frozen=True)
+@dataclass
 class CosineSimilarity(Loss):
     """Minus the cosine of the angle between y and t: -1 where they point the same way."""
 
     name = kernel = "cosine_similarity"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _CrossEntropy(Loss):
     from_logits: bool = False
     label_smoothing: float = 0.0
@@ -129,7 +129,7 @@ class _CrossEntropy(Loss):
             raise ArgumentError(f"label_smoothing must lie between 0 and 1; got {self.label_smoothing!r}.")
 
 
-@dataclass(frozen=True)
+@dataclass
 class BinaryCrossentropy(_CrossEntropy):
     """Mean over the outputs of -t log(y) - (1 - t) log(1 - y).
 
@@ -146,7 +146,7 @@ class BinaryCrossentropy(_CrossEntropy):
     name = kernel = "binary_crossentropy"
 
 
-@dataclass(frozen=True)
+@dataclass
 class CategoricalCrossentropy(_CrossEntropy):
     """Minus the sum over the outputs of t log(y), for one-hot (or probability) targets.
 
@@ -163,7 +163,7 @@ class CategoricalCrossentropy(_CrossEntropy):
     name = kernel = "categorical_crossentropy"
 
 
-@dataclass(frozen=True)
+@dataclass
 class SparseCategoricalCrossentropy(Loss):
     """-log(y[label]) for labels that are class numbers from 0, (n_rows,) or (n_rows, 1).
 

@@ -1,6 +1,9 @@
 """Sequential: a stack of layers whose parameters live in one flat vector, and what can be done with it."""
 
-import secrets
+from __future__ import annotations  # np.random is imported when it is first used, not for an annotation
+
+import copy
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -40,9 +43,11 @@ class Sequential:
     >>> history = model.fit(x_train, y_train, epochs=10, batch_size=32)
     """
 
-    def __init__(self, layers: Iterable[layers.Layer] = (), *, name: str = "sequential", seed: int | None = None) -> None:
+    def __init__(
+        self, layers: Iterable[layers.Layer] = (), *, name: str = "sequential", seed: int | None = None
+    ) -> None:
         self.name = name
-        self.seed = secrets.randbits(32) if seed is None else _checked_seed(seed)
+        self.seed = int.from_bytes(os.urandom(4)) if seed is None else _checked_seed(seed)
         self.layers: list[Any] = []
         self.n_in: int | None = None
         self.built = False
@@ -74,7 +79,7 @@ class Sequential:
             raise ArgumentError(f"Two layers are called {layer.name!r}; give each its own name.")
         self.layers.append(layer)
 
-    def build(self, n_in: int | None = None) -> "Sequential":
+    def build(self, n_in: int | None = None) -> Sequential:
         """Give every tensor its place in the flat vector, and initial values.
 
         Parameters
@@ -84,7 +89,9 @@ class Sequential:
         """
         n_in = self.n_in if n_in is None else n_in
         if n_in is None or n_in < 1 or not self.layers:
-            raise ArgumentError(f"A network is built from at least one layer and one input; got {len(self.layers)} and {n_in}.")
+            raise ArgumentError(
+                f"A network is built from at least one layer and one input; got {len(self.layers)} and {n_in}."
+            )
         self.n_in = int(n_in)
         self.widths = [self.n_in]
         for layer in self.layers:
@@ -125,7 +132,9 @@ class Sequential:
     def _need_built(self) -> None:
         if not self.built:
             if self.n_in is None:
-                raise NotBuiltError("This network does not know its number of inputs yet: call build(n_in) or fit() first.")
+                raise NotBuiltError(
+                    "This network does not know its number of inputs yet: call build(n_in) or fit() first."
+                )
             self.build()
 
     # -- parameters ----------------------------------------------------------------------------------------------
@@ -164,7 +173,11 @@ class Sequential:
     def _tensors(self) -> list[Float32]:
         """Views of every tensor, layer by layer, trained ones first: Keras's order of weights."""
         self._need_built()
-        names = [f"{layer.name}/{t.name}" for layer, n in self._placed() for t in [*layer.parameters(n), *layer.statistics(n)]]
+        names = [
+            f"{layer.name}/{t.name}"
+            for layer, n in self._placed()
+            for t in [*layer.parameters(n), *layer.statistics(n)]
+        ]
         return [self[name] for name in names]
 
     def get_weights(self) -> list[Float32]:
@@ -217,7 +230,7 @@ class Sequential:
         metrics
             "accuracy", "f1", ... or objects of `fastbp.metrics`.
         """
-        self.optimizer = optimizers.get(optimizer)
+        self.optimizer = copy.deepcopy(optimizers.get(optimizer))  # its schedule may carry state of its own
         self.loss = losses.get(loss)
         self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
         for metric in self.metrics:
@@ -226,8 +239,6 @@ class Sequential:
             self.reset_training()
 
     def _metric(self, metric: Any, n_out: int) -> metrics.Metric:
-        import copy
-
         return copy.deepcopy(metrics.resolve(metric, self.loss.name, n_out))
 
     def new_metrics(self) -> list[metrics.Metric]:
@@ -240,7 +251,7 @@ class Sequential:
         if not self.built:
             self.build(n_in if self.n_in is None else self.n_in)
 
-    def fit(self, x: ArrayLike, y: ArrayLike, **options: Any) -> "History":
+    def fit(self, x: ArrayLike, y: ArrayLike, **options: Any) -> History:
         """Train; see `fastbp.train.fit` for the options, which are Keras's and `stop`."""
         from fastbp.train import fit
 
@@ -444,7 +455,12 @@ class Sequential:
     def get_config(self) -> dict[str, Any]:
         """Layers, sizes and what `compile` was given, ready for JSON."""
         self._need_built()
-        config = {"name": self.name, "seed": self.seed, "n_in": self.n_in, "layers": [x.get_config() for x in self.layers]}
+        config = {
+            "name": self.name,
+            "seed": self.seed,
+            "n_in": self.n_in,
+            "layers": [x.get_config() for x in self.layers],
+        }
         if self.optimizer is not None:
             config["compile"] = {
                 "optimizer": self.optimizer.get_config(),
@@ -454,7 +470,7 @@ class Sequential:
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Sequential":
+    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
         """A freshly initialised network from `get_config`; plug-ins that it names must be installed."""
         model = cls([layers.from_config(c) for c in config["layers"]], name=config["name"], seed=config["seed"])
         if "compile" in config:

@@ -30,17 +30,17 @@ class Regularizer:
         return {"name": "l1l2", **asdict(self)}
 
 
-def L1(l1: float = 0.01) -> Regularizer:  # noqa: N802
+def L1(l1: float = 0.01) -> Regularizer:
     """Penalty `l1 * sum|w|`."""
     return Regularizer(l1=l1)
 
 
-def L2(l2: float = 0.01) -> Regularizer:  # noqa: N802
+def L2(l2: float = 0.01) -> Regularizer:
     """Penalty `l2 * sum w**2`."""
     return Regularizer(l2=l2)
 
 
-def L1L2(l1: float = 0.0, l2: float = 0.0) -> Regularizer:  # noqa: N802
+def L1L2(l1: float = 0.0, l2: float = 0.0) -> Regularizer:
     """Both penalties."""
     return Regularizer(l1, l2)
 

@@ -1,7 +1,6 @@
 """Conditions that end training before its last epoch, each a small object for `fit(stop=[...])`."""
 
 import time
-from abc import ABC
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from fastbp.network import Sequential
 
 
-class StopCondition(ABC):
+class StopCondition:
     """Base: `after_epoch` and `between_batches` give a reason to stop, or None."""
 
     needs_gradient_norm = False

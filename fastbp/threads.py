@@ -13,7 +13,7 @@ def _checked(value: object, source: str) -> int:
         n = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         n = 0
-    if n < 1 or n != value and str(value).strip() != str(n):
+    if n < 1 or (n != value and str(value).strip() != str(n)):
         raise ArgumentError(f"{source} must be a whole number of at least 1; got {value!r}.")
     return n
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHUFFLE = 1  # purpose of the generator, see network
 VISIT_SECONDS = 0.1  # how often training comes back to Python for progress and time limits
+SNAPSHOT_SECONDS = 1.0  # how often the weights are kept, to go back to if training diverges
 PREDICTION_FLOATS = 1 << 20  # room for the predictions that metrics are worked out from
 
 
@@ -83,7 +84,9 @@ class Session:
     history: History
     callbacks: CallbackList = field(init=False)
     epoch: int = 0  # epochs done, those of an interrupted fit that is resumed included
-    good: dict[str, Float32] = field(default_factory=dict)  # the last weights that gave a finite loss
+    candidate: dict[str, Float32] = field(default_factory=dict)  # a snapshot of the weights
+    proven: dict[str, Float32] = field(default_factory=dict)  # the last one that has given a finite loss
+    next_snapshot: float = 0.0
 
     @property
     def n_batches(self) -> int:
@@ -168,7 +171,8 @@ def _validation(
     if given is not None:
         if len(given) not in (2, 3):
             raise ArgumentError(f"validation_data must be (x, y) or (x, y, sample_weight); got {len(given)} parts.")
-        return rows, Rows(*model.prepare(*given))
+        weight = given[2] if len(given) == 3 else None
+        return rows, Rows(*model.prepare(given[0], given[1], weight))
     if not 0.0 <= split < 1.0:
         raise ArgumentError(f"validation_split must be at least 0 and below 1; got {split!r}.")
     n = len(rows) - int(len(rows) * split)
@@ -193,7 +197,7 @@ def _run(session: Session) -> History:
         condition.start(model)
     try:
         session.callbacks("on_train_begin", {})
-        session.good = model.get_snapshot()
+        session.proven = model.get_snapshot()
         while session.epoch < session.epochs and not history.stopped_by:
             _epoch(session)
         for condition in session.stop:
@@ -279,15 +283,15 @@ def _run_batches(session: Session, plan: Any, order: Any, totals: _Totals, room:
     if room is not None:
         n = min(n, len(room) // session.batch_size)
     session.callbacks("on_train_batch_begin", first, {})
-    before = model.get_snapshot()
+    _keep_good_weights(session)
     assert model.optimizer is not None
+    rates = model.optimizer.schedule.learning_rates(model.step_count, n)
     done, loss, norm, last_loss = plan.train(
-        rows.x, rows.y.view(np.float32), rows.weight, order, model.optimizer.schedule.learning_rates(model.step_count, n),
-        room, batch_size=session.batch_size, first=first, last=first + n, step=model.step_count,
-        seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
+        rows.x, rows.y.view(np.float32), rows.weight, order, rates, room, batch_size=session.batch_size, first=first,
+        last=first + n, step=model.step_count, seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
     )  # fmt: skip
     model.step_count += done
-    session.good = before if done else session.good
+    session.proven = session.candidate if done else session.proven
     if done < n and not math.isfinite(last_loss):
         _refuse_non_finite(session, plan, first + done, last_loss)
     n_rows = min(done * session.batch_size, len(rows) - first * session.batch_size)
@@ -299,6 +303,14 @@ def _run_batches(session: Session, plan: Any, order: Any, totals: _Totals, room:
     session.progress.advance(n_rows, logs)
     for condition in session.stop:
         session.history.stopped_by = session.history.stopped_by or condition.between_batches() or ""
+
+
+def _keep_good_weights(session: Session) -> None:
+    """Now and then a snapshot; it is proven good once a batch has given a finite loss with it."""
+    now = time.monotonic()
+    if now >= session.next_snapshot:
+        session.candidate = session.model.get_snapshot()
+        session.next_snapshot = now + SNAPSHOT_SECONDS
 
 
 def _add(totals: _Totals, session: Session, order: Any, start: int, n_rows: int, room: Float32 | None) -> None:
@@ -318,14 +330,15 @@ def _refuse_non_finite(session: Session, plan: Any, batch: int, loss: float) -> 
     n_rows = min(session.batch_size, len(session.rows) - batch * session.batch_size)
     bad = plan.first_bad_layer(n_rows)
     where = f"layer {model.layers[bad].name!r} is the first with such values" if bad >= 0 else "all layers are finite"
-    model.set_snapshot(session.good)
+    model.set_snapshot(session.proven)
     epoch, steps = session.epoch + 1, model.step_count
     epochs = model.epoch_count
     model.reset_training()
     model.step_count, model.epoch_count = steps, epochs
     raise NonFiniteError(
         f"The loss became {loss} in epoch {epoch}, batch {batch + 1} of {session.n_batches}; {where}. The model keeps "
-        "the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, or inputs scaled to about 1."
+        "the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, "
+        "or inputs scaled to about 1."
     )
 
 
@@ -335,7 +348,7 @@ def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float3
     size = _batch_size(None, len(rows))
     session = Session(model, rows, None, size, 1, False, [], make_progress(0), History())
     session.callbacks = CallbackList([], model, {})
-    session.good = model.get_snapshot()
+    session.proven = model.get_snapshot()
     totals = _Totals(model.new_metrics())
     _run_batches(session, model.plan("fit", size), None, totals, _prediction_room(session, totals))
     return totals.logs(finished=True)

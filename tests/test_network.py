@@ -44,7 +44,9 @@ def test_padding_stays_zero_through_training():
 
 
 def test_names_weights_and_views():
-    model = Sequential([Dense(4, activation="relu"), BatchNormalization(), Dense(2, name="answer", use_bias=False)], seed=1)
+    model = Sequential(
+        [Dense(4, activation="relu"), BatchNormalization(), Dense(2, name="answer", use_bias=False)], seed=1
+    )
     model.build(3)
     assert list(model.parameters) == [
         "dense_1/kernel", "dense_1/bias", "batch_normalization_1/gamma", "batch_normalization_1/beta", "answer/kernel",
@@ -87,12 +89,20 @@ def test_predict_takes_what_numpy_takes():
     model = Sequential([Dense(3)], seed=0).build(4)
     x = np.arange(24, dtype=np.float32).reshape(6, 4)
     expected = model.predict(x)
-    for same in (x.astype(np.float64), x.astype(np.int16), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x.tolist()):
+    for same in (
+        x.astype(np.float64),
+        x.astype(np.int16),
+        np.asfortranarray(x),
+        np.repeat(x, 2, axis=1)[:, ::2],
+        x.tolist(),
+    ):
         np.testing.assert_array_equal(model.predict(same), expected)
 
 
 def test_one_row_is_the_same_alone_or_in_a_batch():
-    model = Sequential([Dense(64, activation="relu"), Dense(32, activation="relu"), Dense(2, activation="softmax")], seed=0)
+    model = Sequential(
+        [Dense(64, activation="relu"), Dense(32, activation="relu"), Dense(2, activation="softmax")], seed=0
+    )
     model.build(40)
     x = np.random.default_rng(1).standard_normal((300, 40)).astype(np.float32)
     together = model.predict(x)

@@ -195,7 +195,9 @@ def test_patience_gives_the_best_weights_back():
 
 def test_time_budget_stops_in_the_middle_of_an_epoch():
     x, y = blobs(n=20000, n_in=400)
-    model = classifier(layers=[Dense(512, activation="relu"), Dense(512, activation="relu"), Dense(3, activation="softmax")])
+    model = classifier(
+        layers=[Dense(512, activation="relu"), Dense(512, activation="relu"), Dense(3, activation="softmax")]
+    )
     started = time.monotonic()
     history = model.fit(x, y, epochs=10000, stop=[TimeBudget(0.5)])
     assert time.monotonic() - started < 5

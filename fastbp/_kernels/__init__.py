@@ -17,7 +17,7 @@ BUILDS = ("baseline", "avx2", "avx512")
 def cpu_build() -> str:
     """Name of the build in use: the best this processor and operating system support, at most FASTBP_CPU."""
     try:
-        from fastbp._kernels import _cpu
+        supported = supported_builds()
     except ImportError as error:
         raise NotBuiltError(
             "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. "
@@ -26,7 +26,7 @@ def cpu_build() -> str:
     cap = os.environ.get("FASTBP_CPU", BUILDS[-1])
     if cap not in BUILDS:
         raise ArgumentError(f"FASTBP_CPU={cap!r} is not a CPU build; use one of {', '.join(BUILDS)}, or unset it.")
-    return [name for name in _cpu.supported() if BUILDS.index(name) <= BUILDS.index(cap)][-1]
+    return [name for name in supported if BUILDS.index(name) <= BUILDS.index(cap)][-1]
 
 
 @functools.cache
@@ -37,6 +37,4 @@ def load(part: str, build: str | None = None) -> ModuleType:
 
 def supported_builds() -> list[str]:
     """Builds this machine can run, slowest first (all of them are tested)."""
-    from fastbp._kernels import _cpu
-
-    return _cpu.supported()
+    return importlib.import_module("fastbp._kernels._cpu").supported()

@@ -1,0 +1,1 @@
+from fastbp._kernels._core_baseline import *
