@@ -348,7 +348,7 @@ def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float3
     size = _batch_size(None, len(rows))
     session = Session(model, rows, None, size, 1, False, [], make_progress(0), History())
     session.callbacks = CallbackList([], model, {})
-    session.proven = model.get_snapshot()
+    session.proven, session.next_snapshot = model.get_snapshot(), math.inf
     totals = _Totals(model.new_metrics())
     _run_batches(session, model.plan("fit", size), None, totals, _prediction_room(session, totals))
     return totals.logs(finished=True)
