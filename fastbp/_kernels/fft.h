@@ -101,7 +101,8 @@ STAGE(2) STAGE(3) STAGE(4) STAGE(5) STAGE(8)
 
 static void stage_any(vc *x, ptrdiff_t n_blocks, ptrdiff_t m, int radix, const float *roots, const float *tw) {
     for (ptrdiff_t b = 0; b < n_blocks; b++)
-        for (ptrdiff_t j = 0; j < m; j++) butterfly_any(x + b * radix * m + j, m, radix, roots, tw + 2 * j * (radix - 1));
+        for (ptrdiff_t j = 0; j < m; j++)
+            butterfly_any(x + b * radix * m + j, m, radix, roots, tw + 2 * j * (radix - 1));
 }
 
 INLINE void put_bin(vf *out, ptrdiff_t k, vf r, vf i, int kind) {
@@ -147,7 +148,8 @@ static void real_bins(vf *out, const vc *z, const int32_t *at, const float *w, p
     }
 }
 
-/* Bluestein (1970): a DFT of n points as a convolution of n_conv >= 2n - 1 points with the chirp (n, 2) = exp(-i pi k^2 / n). */
+/* Bluestein (1970): a DFT of n points as a convolution of n_conv >= 2n - 1 points with the chirp
+ * (n, 2) = exp(-i pi k^2 / n). */
 static void chirp_in(vc *u, ptrdiff_t n_conv, const vc *x, ptrdiff_t n, const float *chirp) {
     for (ptrdiff_t k = 0; k < n; k++) u[k] = vc_mul(x[k], chirp[2 * k], chirp[2 * k + 1]);
     lanes_zero((vf *)(u + n), 2 * (n_conv - n));

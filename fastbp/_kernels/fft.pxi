@@ -1,7 +1,7 @@
 # FFT of real or complex signals of any length, one transform per vector lane.
 #
-# Lengths whose prime factors are at most MAX_RADIX are transformed in place by decimation in frequency (fft.h): the bins end
-# up in mixed-radix digit-reversed order, which `at` undoes when they are read. Other lengths go through Bluestein.
+# Lengths whose prime factors are at most MAX_RADIX are transformed in place by decimation in frequency (fft.h): bins
+# end up in mixed-radix digit-reversed order, which `at` undoes when they are read. Other lengths go through Bluestein.
 
 cdef extern from "fft.h" nogil:
     int MAX_RADIX
@@ -168,7 +168,7 @@ cdef void run_stage(const Stage *stage, vc *x, Py_ssize_t n_blocks) noexcept nog
 
 
 cdef class RealFFT:
-    """Bins 0 .. n_fft // 2 of real signals of n_fft samples, through a complex transform of half as many where n_fft is even."""
+    """Bins 0 .. n_fft // 2 of n_fft real samples, through a complex transform of half as many where n_fft is even."""
 
     cdef readonly Py_ssize_t n_fft, n_bins
     cdef ComplexFFT half
@@ -186,7 +186,7 @@ cdef class RealFFT:
         return 2 * (self.half.n + 2 * self.half.n_conv)
 
     cdef void run(self, vf *x, vf *out, int kind) noexcept nogil:
-        # x (n_fft, VL), samples `step` vectors apart and zeros between, is overwritten; out (n_bins, VL), complex: (n_bins, 2, VL)
+        # x (n_fft, VL), samples `step` vectors apart and zeros between, is overwritten; out (n_bins, VL) or (n_bins, 2, VL)
         self.half.run(<vc *>x, <vc *>(x + 2 * self.half.n))
         real_bins(out, <const vc *>x, self.half.places, &self.split[0], self.n_fft, kind)
 

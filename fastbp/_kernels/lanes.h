@@ -36,7 +36,7 @@ INLINE void vf_transpose(vf *v) {
     }
 }
 
-/* x (n, VL), rows `step` vectors apart = the VL rows of p (VL, n), `ld` floats apart, each times window (n) if there is one. */
+/* x (n, VL), rows `step` vectors apart = the VL rows of p (VL, n), `ld` floats apart, each times window (n) unless NULL. */
 static void lanes_load(vf *x, ptrdiff_t step, const float *p, ptrdiff_t ld, ptrdiff_t n, const float *window) {
     for (ptrdiff_t i = 0; i < n; i += VL) {
         ptrdiff_t m = n - i < VL ? n - i : VL;
@@ -107,9 +107,10 @@ static void lanes_log(vf *x, ptrdiff_t n, float floor, float gain, float offset)
     for (ptrdiff_t i = 0; i < n; i++) x[i] = gain * vf_log(vf_max(x[i], vf_set1(floor))) + offset;
 }
 
-/* y (n_rows, VL) = w x: row i of the banded matrix w covers x[start[i]] to x[start[i] + length[i] - 1]; its weights follow
- * those of row i-1. y must not alias x. */
-static void lanes_banded(vf *y, const vf *x, const float *w, const ptrdiff_t *start, const ptrdiff_t *length, ptrdiff_t n_rows) {
+/* y (n_rows, VL) = w x: row i of the banded matrix w covers x[start[i]] to x[start[i] + length[i] - 1]; its weights
+ * follow those of row i-1. y must not alias x. */
+static void lanes_banded(vf *y, const vf *x, const float *w, const ptrdiff_t *start, const ptrdiff_t *length,
+                         ptrdiff_t n_rows) {
     for (ptrdiff_t i = 0; i < n_rows; i++) {
         const vf *p = x + start[i];
         vf a = {0}, b = {0}, c = {0}, d = {0};

@@ -9,7 +9,8 @@ cdef extern from "lanes.h" nogil:
     void lanes_emphasize(vf *x, ptrdiff_t step, ptrdiff_t n, float c, const float *window)
     vf lanes_energy(const vf *x, ptrdiff_t step, ptrdiff_t n)
     void lanes_log(vf *x, ptrdiff_t n, float floor, float gain, float offset)
-    void lanes_banded(vf *y, const vf *x, const float *w, const ptrdiff_t *start, const ptrdiff_t *length, ptrdiff_t n_rows)
+    void lanes_banded(vf *y, const vf *x, const float *w, const ptrdiff_t *start, const ptrdiff_t *length,
+                      ptrdiff_t n_rows)
     const float *padded_span(const float *y, ptrdiff_t n, ptrdiff_t first, ptrdiff_t n_span, int mode, float *span)
 
 PAD_MODES = {"constant": PAD_ZERO, "reflect": PAD_REFLECT, "symmetric": PAD_SYMMETRIC, "edge": PAD_EDGE}
@@ -28,7 +29,7 @@ cdef class Banded:
         start, length, weights = [], [], [np.zeros(1, np.float32)]
         for row in matrix:
             used = np.flatnonzero(row)
-            first, end = (used[0], used[-1] + 1) if used.size else (0, 0)
+            first, end = (used.min(), used.max() + 1) if used.size else (0, 0)
             start.append(first)
             length.append(end - first)
             weights.insert(-1, row[first:end])  # the closing zero keeps the array from being empty
@@ -61,12 +62,12 @@ def project(const float[:, ::1] x, Banded w):
 
 
 cdef class SpectralPlan:
-    """Everything a spectral feature needs, made once; `run` allocates its output and a block of scratch, and may be called
-    from several threads at once.
+    """Everything a spectral feature needs, made once; `run` allocates its output and a block of scratch, and may be
+    called from several threads at once.
 
     window (win_length,) times each frame; n_fft >= win_length; frame t starts at sample offset + t * hop_length, and
-    samples outside the signal are found by pad_mode. mel (n_mels, n_fft // 2 + 1) and dct (n_out, n_mels) may be None; log is
-    None or (floor, gain, offset) of gain * ln(max(x, floor)) + offset. With energy = (floor, gain), the first
+    samples outside the signal are found by pad_mode. mel (n_mels, n_fft // 2 + 1) and dct (n_out, n_mels) may be None;
+    log is None or (floor, gain, offset) of gain * ln(max(x, floor)) + offset. With energy = (floor, gain), the first
     output is replaced by ln(max(gain * sum of squares, floor)) of the frame before pre-emphasis and window.
     """
 
@@ -79,7 +80,8 @@ cdef class SpectralPlan:
     cdef int pad_mode, kind
 
     def __init__(self, Py_ssize_t n_fft, Py_ssize_t hop_length, window, *, Py_ssize_t offset=0, pad_mode="constant",
-                 bint remove_mean=False, float pre_emphasis=0.0, int power=2, mel=None, log=None, dct=None, energy=None):
+                 bint remove_mean=False, float pre_emphasis=0.0, int power=2, mel=None, log=None, dct=None,
+                 energy=None):
         self.fft, self.n_fft, self.hop_length, self.offset = RealFFT(n_fft), n_fft, hop_length, offset
         self.window = np.array(window, np.float32)
         self.win_length = self.window.shape[0]

@@ -31,7 +31,7 @@ static void frame_scale(float *y, const float *x, ptrdiff_t n, float scale) {
     for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] * scale;
 }
 
-/* Largest |x| of x (n), as bits: those of non-negative floats are ordered like the numbers, and infinity and NaN come last. */
+/* Largest |x| of x (n), as bits: those of non-negative floats are ordered as the numbers are, infinity and NaN last. */
 static uint32_t largest_bits(const float *x, ptrdiff_t n) {
     int32_t most = 0;
     for (ptrdiff_t i = 0; i < n; i++) {

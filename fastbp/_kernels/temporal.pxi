@@ -19,7 +19,7 @@ def peak(const float[::1] y):
 
 
 cdef class FrameReader:
-    """Frames of win_length samples; frame t starts at offset + t * hop_length, padded by pad_mode outside the signal."""
+    """Frames of win_length samples; frame t starts at offset + t * hop_length, padded by pad_mode outside y."""
 
     cdef readonly Py_ssize_t win_length, hop_length, offset
     cdef int pad_mode
@@ -30,12 +30,18 @@ cdef class FrameReader:
         self.win_length, self.hop_length, self.offset = win_length, hop_length, offset
         self.pad_mode = PAD_MODES[pad_mode]
 
+    cdef empty(self, const float[::1] y, Py_ssize_t n_frames, Py_ssize_t n):
+        """(output (n_frames, n), scratch for a frame); nothing can be read from no samples."""
+        if y.shape[0] < 1 or n_frames < 0:
+            raise ValueError("need at least one sample and no negative number of frames")
+        return np.empty((n_frames, n), np.float32), np.empty(self.win_length, np.float32)
+
     cdef const float *frame(self, const float[::1] y, Py_ssize_t t, float *span) noexcept nogil:
         return padded_span(&y[0], y.shape[0], self.offset + t * self.hop_length, self.win_length, self.pad_mode, span)
 
     def frames(self, const float[::1] y, Py_ssize_t n_frames, float scale=1.0):
         """float32 (n_frames, win_length): the frames of y (n_samples,) times scale."""
-        result, spare = np.empty((n_frames, self.win_length), np.float32), np.empty(self.win_length, np.float32)
+        result, spare = self.empty(y, n_frames, self.win_length)
         cdef float[:, ::1] out = result
         cdef float[::1] span = spare
         cdef Py_ssize_t t
@@ -46,28 +52,29 @@ cdef class FrameReader:
 
     def rms(self, const float[::1] y, Py_ssize_t n_frames):
         """float32 (n_frames, 1): the root of the mean square of each frame of y (n_samples,)."""
-        result, spare = np.empty((n_frames, 1), np.float32), np.empty(self.win_length, np.float32)
+        result, spare = self.empty(y, n_frames, 1)
         cdef float[:, ::1] out = result
         cdef float[::1] span = spare
-        cdef Py_ssize_t t
+        cdef Py_ssize_t t, n = self.win_length
         with nogil:
             for t in range(n_frames):
-                out[t, 0] = <float>sqrt(frame_energy(self.frame(y, t, &span[0]), self.win_length) / <double>self.win_length)
+                out[t, 0] = <float>sqrt(frame_energy(self.frame(y, t, &span[0]), n) / <double>n)
         return result
 
     def zero_crossing_rate(self, const float[::1] y, Py_ssize_t n_frames, float threshold=1e-10):
         """float32 (n_frames, 1): sign changes over samples in each frame; -threshold <= y counts as positive."""
-        result, spare = np.empty((n_frames, 1), np.float32), np.empty(self.win_length, np.float32)
+        result, spare = self.empty(y, n_frames, 1)
         cdef float[:, ::1] out = result
         cdef float[::1] span = spare
-        cdef Py_ssize_t t
+        cdef Py_ssize_t t, n = self.win_length
         with nogil:
             for t in range(n_frames):
-                out[t, 0] = frame_crossings(self.frame(y, t, &span[0]), self.win_length, threshold) / <float>self.win_length
+                out[t, 0] = frame_crossings(self.frame(y, t, &span[0]), n, threshold) / <float>n
         return result
 
 
-cdef void weighted_rows(float *out, const float[:, ::1] x, const float[::1] taps, Py_ssize_t first) noexcept nogil:
+cdef void weighted_rows(float *out, const float[:, ::1] x, const float[::1] taps,
+                        Py_ssize_t first) noexcept nogil:
     # out (n) = sum of taps[k] x[first + k], rows outside x being its nearest
     cdef Py_ssize_t k, j, n = x.shape[1]
     cdef const float *row
@@ -82,8 +89,8 @@ cdef void weighted_rows(float *out, const float[:, ::1] x, const float[::1] taps
 def delta(const float[:, ::1] x, const float[::1] taps, bint inside=False):
     """float32 (n_rows, n): out[t] = sum over k of taps[k] x[t + k - width // 2], taps float32 (width,), width odd.
 
-    Near the ends the nearest row stands for those that are missing; with `inside`, the nearest window that lies inside x is
-    taken (needs n_rows >= width).
+    Near the ends the nearest row stands for those that are missing; with `inside`, the nearest window that lies inside x
+    is taken (needs n_rows >= width).
     """
     cdef Py_ssize_t n_rows = x.shape[0], width = taps.shape[0], t, first
     if inside and n_rows < width:
