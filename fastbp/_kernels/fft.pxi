@@ -186,7 +186,7 @@ cdef class RealFFT:
         return 2 * (self.half.n + 2 * self.half.n_conv)
 
     cdef void run(self, vf *x, vf *out, int kind) noexcept nogil:
-        # x (n_fft, VL), samples `step` vectors apart and zeros between, is overwritten; out (n_bins, VL) or (n_bins, 2, VL)
+        # x (n_fft, VL), samples `step` vectors apart and zeros between, is lost; out (n_bins, VL) or (n_bins, 2, VL)
         self.half.run(<vc *>x, <vc *>(x + 2 * self.half.n))
         real_bins(out, <const vc *>x, self.half.places, &self.split[0], self.n_fft, kind)
 

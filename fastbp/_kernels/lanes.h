@@ -36,7 +36,7 @@ INLINE void vf_transpose(vf *v) {
     }
 }
 
-/* x (n, VL), rows `step` vectors apart = the VL rows of p (VL, n), `ld` floats apart, each times window (n) unless NULL. */
+/* x (n, VL), rows `step` vectors apart = the VL rows of p (VL, n), `ld` floats apart, times window (n) unless NULL. */
 static void lanes_load(vf *x, ptrdiff_t step, const float *p, ptrdiff_t ld, ptrdiff_t n, const float *window) {
     for (ptrdiff_t i = 0; i < n; i += VL) {
         ptrdiff_t m = n - i < VL ? n - i : VL;

@@ -89,7 +89,7 @@ cdef void weighted_rows(float *out, const float[:, ::1] x, const float[::1] taps
 def delta(const float[:, ::1] x, const float[::1] taps, bint inside=False):
     """float32 (n_rows, n): out[t] = sum over k of taps[k] x[t + k - width // 2], taps float32 (width,), width odd.
 
-    Near the ends the nearest row stands for those that are missing; with `inside`, the nearest window that lies inside x
+    Near the ends the nearest row stands for those that are missing; with `inside`, the nearest window inside x
     is taken (needs n_rows >= width).
     """
     cdef Py_ssize_t n_rows = x.shape[0], width = taps.shape[0], t, first
