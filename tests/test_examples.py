@@ -1,0 +1,55 @@
+"""The examples, run as a reader would run them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastbp.datasets import make_music_speech
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def run(name, *arguments):
+    paths = os.pathsep.join(filter(None, [str(EXAMPLES.parent), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_linear_regression_agrees_with_the_closed_form():
+    out = run("linear_regression.py")
+    difference, tolerance = re.search(r"largest difference .*: (\S+) \(tolerance (\S+)\)", out).groups()
+    assert float(difference) <= float(tolerance) <= 1e-5
+    weights = {
+        name: [float(word) for word in re.search(rf"^{name} +\[(.*)\]", out, re.MULTILINE)[1].split()]
+        for name in ("gradient descent", "closed form", "truth")
+    }
+    assert weights["gradient descent"] == pytest.approx(weights["closed form"], abs=1e-5)
+    assert weights["closed form"] == pytest.approx(weights["truth"], abs=0.02)
+
+
+@pytest.mark.parametrize("from_folder", [False, True])
+def test_music_or_speech_hears_the_difference(tmp_path, from_folder):
+    folder = [make_music_speech(n_clips=160, seed=5).write(tmp_path)] if from_folder else []
+    out = run("music_or_speech.py", *folder)
+    assert len(re.findall(r"^epoch \d+/10 ", out, re.MULTILINE)) == 10
+    assert len(re.findall(r"\.wav: (music|speech)$", out, re.MULTILINE)) == 5
+    assert float(re.search(r"accuracy on \d+ test clips: (\S+)", out)[1]) >= 0.85
+
+
+def test_the_textbook_program_is_there_to_the_letter():
+    text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
+    for line in (
+        'Sequential([Dense(64, activation="relu"), Dense(32, activation="relu"), Dense(2, activation="softmax")]',
+        'compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])',
+        "epochs=10, batch_size=32, validation_data=(x_val, y_val)",
+        "np.argmax(model.predict(x_test), axis=1)",
+    ):
+        assert line in text
