@@ -1,1 +1,0 @@
-from fastbp._kernels._core_baseline import *
