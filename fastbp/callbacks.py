@@ -69,7 +69,9 @@ BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
 
 def watches_batches(callback: Callback) -> bool:
     """Whether it has a batch hook of its own."""
-    return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name) for name in BATCH_HOOKS)
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name) for name in BATCH_HOOKS
+    )
 
 
 class CallbackList:

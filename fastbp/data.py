@@ -46,7 +46,9 @@ def as_rows(x: ArrayLike, n_in: int | None, what: str = "x") -> Float32:
         hint = " Use x[None, :] for one sample, x[:, None] for one feature." if rows.ndim == 1 else ""
         raise ArgumentError(f"{what} must have shape (n_rows, n_in), one sample a row; got shape {rows.shape}.{hint}")
     if n_in is not None and rows.shape[1] != n_in:
-        raise ArgumentError(f"This network takes {n_in} inputs; {what} has {rows.shape[1]} columns (shape {rows.shape}).")
+        raise ArgumentError(
+            f"This network takes {n_in} inputs; {what} has {rows.shape[1]} columns (shape {rows.shape})."
+        )
     return rows
 
 

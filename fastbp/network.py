@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import data, layers, losses, metrics, optimizers, threads
-from fastbp._kernels import load
 from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from fastbp.parameters import FlatTensors, Float32, aligned_zeros
+from fastbp.plans import make_plan
 
 if TYPE_CHECKING:
     from fastbp.train import History
@@ -96,23 +96,24 @@ class Sequential:
         self.widths = [self.n_in]
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
-        self._trained = {f"{layer.name}/{t.name}": t for layer, n in self._placed() for t in layer.parameters(n)}
-        self._running = {f"{layer.name}/{t.name}": t for layer, n in self._placed() for t in layer.statistics(n)}
-        self.parameters = FlatTensors({name: t.shape for name, t in self._trained.items()})
+        self.trained = {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.parameters(n)}
+        self.running = {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.statistics(n)}
+        self.parameters = FlatTensors({name: t.shape for name, t in self.trained.items()})
         self.gradients = FlatTensors(self.parameters.shapes)
-        self.statistics = FlatTensors({name: t.shape for name, t in self._running.items()})
+        self.statistics = FlatTensors({name: t.shape for name, t in self.running.items()})
         self.built = True
         self._plans: dict[str, tuple[tuple[int, int], Any]] = {}
         self.initialize()
         return self
 
-    def _placed(self) -> Iterable[tuple[Any, int]]:
+    def placed(self) -> Iterable[tuple[Any, int]]:
+        """Each layer with its number of inputs."""
         return zip(self.layers, self.widths, strict=False)
 
     def initialize(self) -> None:
         """Draw all initial values anew from the seed, and forget all training."""
         rng = self.generator(INITIALISE)
-        for tensors, flat in ((self._trained, self.parameters), (self._running, self.statistics)):
+        for tensors, flat in ((self.trained, self.parameters), (self.running, self.statistics)):
             for name, tensor in tensors.items():
                 flat[name][...] = tensor.initializer(tensor.shape, rng)
         self.reset_training()
@@ -174,9 +175,7 @@ class Sequential:
         """Views of every tensor, layer by layer, trained ones first: Keras's order of weights."""
         self._need_built()
         names = [
-            f"{layer.name}/{t.name}"
-            for layer, n in self._placed()
-            for t in [*layer.parameters(n), *layer.statistics(n)]
+            f"{layer.name}/{t.name}" for layer, n in self.placed() for t in [*layer.parameters(n), *layer.statistics(n)]
         ]
         return [self[name] for name in names]
 
@@ -385,57 +384,9 @@ class Sequential:
         n_threads = threads.get_threads()
         (room, made_for), plan = self._plans.get(purpose, ((-1, 0), None))
         if room < n_rows or made_for != n_threads:
-            plan = self._make_plan(max(1, n_rows), n_threads, purpose == "explicit")
+            plan = make_plan(self, max(1, n_rows), n_threads, input_gradient=purpose == "explicit")
             self._plans[purpose] = ((n_rows, n_threads), plan)
         return plan
-
-    def _make_plan(self, n_rows: int, n_threads: int, input_gradient: bool) -> Any:
-        plan = load("core").Plan(
-            self._plan_specs(), self.params, self.grads, self.statistics.vector, n_rows, n_threads, input_gradient
-        )
-        plan.set_penalties(self._penalties())
-        if self.optimizer is not None:
-            n_true = 1 if self.loss.sparse else self.n_out
-            plan.set_loss(self.loss.plan_kernel(), self.loss.options(), n_true, self._last_activation())
-            kernel = self.optimizer.kernel or self._python_step(self.optimizer)
-            plan.set_optimizer(kernel, self.optimizer.hyper(), self.slots, self.parameters.blocks)
-        return plan
-
-    def _plan_specs(self) -> list[dict[str, Any]]:
-        places = {**self.parameters.places, **self.statistics.places}
-        specs = []
-        for index, (layer, n_in) in enumerate(self._placed()):
-            prefix = f"{layer.name}/"
-            own = {name.removeprefix(prefix): place for name, place in places.items() if name.startswith(prefix)}
-            shape = {"n_in": n_in, "n_out": layer.n_out(n_in), "index": index, "seed": self.seed}
-            specs.append({**layer.plan_spec(own), **shape})
-        return specs
-
-    def _penalties(self) -> list[tuple[int, int, float, float]]:
-        return [
-            (self.parameters.places[name], self[name].size, t.regularizer.l1, t.regularizer.l2)
-            for name, t in self._trained.items()
-            if t.regularizer is not None
-        ]
-
-    def _last_activation(self) -> str | None:
-        activation = getattr(self.layers[-1], "activation", None)
-        return activation[0] if activation else None
-
-    def _python_step(self, optimizer: Any) -> Any:
-        """A plug-in's step as the plan calls it; the parameters are put back if it fails."""
-        before = np.empty_like(self.params)
-        hyper = optimizer.hyper()
-
-        def step(t: int, learning_rate: float) -> None:
-            np.copyto(before, self.params)
-            try:
-                optimizer.step(self.params, self.grads, self.slots, t, {**hyper, "learning_rate": learning_rate})
-            except BaseException:
-                np.copyto(self.params, before)
-                raise
-
-        return step
 
     # -- to look at and to keep ----------------------------------------------------------------------------------
 
@@ -443,7 +394,7 @@ class Sequential:
         """Print a table of layers, output sizes and numbers of parameters."""
         self._need_built()
         rows = [("layer", "kind", "outputs", "parameters")]
-        for layer, n_in in self._placed():
+        for layer, n_in in self.placed():
             n = sum(int(np.prod(t.shape)) for t in layer.parameters(n_in))
             rows.append((layer.name, _kind(layer), str(layer.n_out(n_in)), f"{n:,}"))
         sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]

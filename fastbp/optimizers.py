@@ -51,7 +51,11 @@ class Optimizer(_Common, ABC):
 
     def __post_init__(self) -> None:
         self.schedule = schedules.get(self.learning_rate)
-        clips = [f"{key}={getattr(self, key)!r}" for key in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, key)]
+        clips = [
+            f"{key}={getattr(self, key)!r}"
+            for key in ("clipnorm", "clipvalue", "global_clipnorm")
+            if getattr(self, key)
+        ]
         if len(clips) > 1:
             raise ArgumentError(f"Only one kind of clipping at a time; got {', '.join(clips)}.")
         for key in (f.name for f in fields(self) if f.name != "learning_rate"):
@@ -70,7 +74,11 @@ class Optimizer(_Common, ABC):
     def get_config(self) -> dict[str, Any]:
         """Name and options, from which `get` makes an equal object."""
         rate = self.learning_rate
-        return {"name": self.name, **self.hyper(), "learning_rate": rate.get_config() if hasattr(rate, "get_config") else rate}
+        return {
+            "name": self.name,
+            **self.hyper(),
+            "learning_rate": rate.get_config() if hasattr(rate, "get_config") else rate,
+        }
 
 
 @dataclass
@@ -198,8 +206,7 @@ class Nadam(Optimizer):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.name: optimizer
-    for optimizer in (SGD, Adagrad, Adadelta, RMSprop, Adam, AMSGrad, AdamW, Adamax, Nadam)
+    optimizer.name: optimizer for optimizer in (SGD, Adagrad, Adadelta, RMSprop, Adam, AMSGrad, AdamW, Adamax, Nadam)
 }
 
 

@@ -42,7 +42,7 @@ def train(case):
 @pytest.mark.parametrize("build_name", supported_builds())
 @pytest.mark.parametrize("name", problem.CASES)
 def test_training_agrees(monkeypatch, build_name, name):
-    monkeypatch.setattr("fastbp.network.load", lambda part: load(part, build_name))
+    monkeypatch.setattr("fastbp.plans.load", lambda part: load(part, build_name))
     found = train(problem.CASES[name])
     for peer in ("keras", "pytorch"):
         if name in GOLDEN[peer]:

@@ -6,7 +6,7 @@
 
 from collections.abc import Callable
 
-from fastbp.errors import UnknownNameError
+from fastbp import registry
 from fastbp.features.base import Feature
 from fastbp.features.pipeline import Pipeline, default_pipeline
 from fastbp.features.presets import PRESETS
@@ -39,10 +39,8 @@ FEATURES: dict[str, type[Feature]] = {
 
 
 def feature_class(name: str) -> type[Feature]:
-    """The feature class called `name`, as in a saved configuration; UnknownNameError if there is none."""
-    if name not in FEATURES:
-        raise UnknownNameError(f"No feature is called {name!r}; there are {', '.join(sorted(FEATURES))}.")
-    return FEATURES[name]
+    """The feature class called `name`, built in or a plug-in's; UnknownNameError if there is none."""
+    return registry.look_up("feature", name)
 
 
 def register_features(register: Callable[[str, type[Feature]], object]) -> None:

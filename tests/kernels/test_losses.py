@@ -4,7 +4,13 @@ import pytest
 from fastbp._kernels import reference
 
 SHAPES = [(1, 1), (7, 8), (31, 2), (64, 31), (3, 129), (700, 40)]
-PROBABILITIES = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "poisson"}
+PROBABILITIES = {
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "kl_divergence",
+    "poisson",
+}
 CASES = [
     ("mean_squared_error", {}),
     ("mean_absolute_error", {}),

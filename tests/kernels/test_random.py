@@ -7,11 +7,16 @@ from fastbp._kernels import reference
 @pytest.mark.parametrize("shape", [(0, 3), (1, 1), (7, 8), (31, 129), (300, 257)])
 def test_mask_is_the_reference_mask(core, shape, n_threads):
     mask = core.dropout_mask(*shape, 0.3, 0x123456789ABCDEF, 41, 2, n_threads)
-    np.testing.assert_array_equal(mask, reference.dropout_mask(*shape, 0.3, 0x123456789ABCDEF, 41, 2).astype(np.float32))
+    np.testing.assert_array_equal(
+        mask, reference.dropout_mask(*shape, 0.3, 0x123456789ABCDEF, 41, 2).astype(np.float32)
+    )
 
 
 def test_rate_is_kept_and_masks_differ_by_step_layer_and_seed(core):
-    masks = [core.dropout_mask(200, 200, 0.25, seed, step, layer) for seed, step, layer in [(0, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0)]]
+    masks = [
+        core.dropout_mask(200, 200, 0.25, seed, step, layer)
+        for seed, step, layer in [(0, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0)]
+    ]
     for mask in masks:
         assert abs((mask == 0).mean() - 0.25) < 0.01
     for i in range(4):

@@ -1,0 +1,66 @@
+"""From a network to its plan: what the compiled engine is told about layers, loss and optimizer."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp._kernels import load
+from fastbp.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from fastbp.network import Sequential
+
+
+def make_plan(model: "Sequential", n_rows: int, n_threads: int, input_gradient: bool = False) -> Any:
+    """A plan for batches of up to `n_rows` rows; with loss and optimizer where the network is compiled."""
+    plan = load("core").Plan(
+        _layer_specs(model), model.params, model.grads, model.statistics.vector, n_rows, n_threads, input_gradient
+    )
+    plan.set_penalties(_penalties(model))
+    if model.optimizer is not None:
+        n_true = 1 if model.loss.sparse else model.n_out
+        plan.set_loss(model.loss.plan_kernel(), model.loss.options(), n_true, _last_activation(model))
+        kernel = model.optimizer.kernel or _python_step(model, model.optimizer)
+        plan.set_optimizer(kernel, model.optimizer.hyper(), model.slots, model.parameters.blocks)
+    return plan
+
+
+def _layer_specs(model: "Sequential") -> list[dict[str, Any]]:
+    places = {**model.parameters.places, **model.statistics.places}
+    specs = []
+    for index, (layer, n_in) in enumerate(model.placed()):
+        prefix = f"{layer.name}/"
+        own = {name.removeprefix(prefix): place for name, place in places.items() if name.startswith(prefix)}
+        shape = {"n_in": n_in, "n_out": layer.n_out(n_in), "index": index, "seed": model.seed}
+        specs.append({**layer.plan_spec(own), **shape})
+    return specs
+
+
+def _penalties(model: "Sequential") -> list[tuple[int, int, float, float]]:
+    return [
+        (model.parameters.places[name], model[name].size, tensor.regularizer.l1, tensor.regularizer.l2)
+        for name, tensor in model.trained.items()
+        if tensor.regularizer is not None
+    ]
+
+
+def _last_activation(model: "Sequential") -> str | None:
+    activation = getattr(model.layers[-1], "activation", None)
+    return activation[0] if activation else None
+
+
+def _python_step(model: "Sequential", optimizer: Optimizer) -> Callable[[int, float], None]:
+    """A plug-in's step as the plan calls it; the parameters are put back if it fails."""
+    params, grads, slots, hyper = model.params, model.grads, model.slots, optimizer.hyper()
+    step, before = optimizer.step, np.empty_like(params)  # type: ignore[attr-defined]
+
+    def guarded(t: int, learning_rate: float) -> None:
+        np.copyto(before, params)
+        try:
+            step(params, grads, slots, t, {**hyper, "learning_rate": learning_rate})
+        except BaseException:
+            np.copyto(params, before)
+            raise
+
+    return guarded
