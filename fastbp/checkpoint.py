@@ -59,7 +59,8 @@ class Checkpoint(Callback):
         session = self.params["session"]
         if session.epoch % self.every == 0 or session.history.stopped_by or session.epoch == session.epochs:
             tensors: Tensors = {**self.model.get_snapshot(), "slots": self.model.slots}
-            storage.write(self.path, tensors, {"kind": "checkpoint", **self._state(tensors)})
+            state = {"kind": "checkpoint", **self._state(tensors)}
+            storage.write(self.path, tensors, state, allow_nonfinite=True)
 
     def _training(self) -> dict[str, Any]:
         """What has to be the same for the bits to be the same."""

@@ -203,6 +203,8 @@ def register_losses(register: Callable[[str, Any], None]) -> None:
     """The hook through which the built-in losses come."""
     for name, loss in LOSSES.items():
         register(name, loss)
+    for alias, name in ALIASES.items():
+        register(alias, LOSSES[name])
 
 
 def get(given: str | Mapping[str, Any] | Loss) -> Loss:
@@ -215,7 +217,7 @@ def get(given: str | Mapping[str, Any] | Loss) -> Loss:
     ArgumentTypeError
         `given` is none of the three.
     """
-    found = registry.make("loss", ALIASES.get(given, given) if isinstance(given, str) else given)
+    found = registry.make("loss", given)
     if not isinstance(found, Loss):
         raise ArgumentTypeError(
             "A loss is a name, a config or an object that derives from fastbp.losses.Loss "

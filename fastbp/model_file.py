@@ -3,7 +3,6 @@
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import storage
@@ -48,7 +47,7 @@ def network_from(config: dict[str, Any], tensors: dict[str, NDArray[Any]], path:
 def save(model: "Sequential", path: str | PathLike[str]) -> None:
     """Write a network, atomically."""
     config = {"kind": "network", "network": model.get_config()}
-    storage.write(path, {name: np.ascontiguousarray(t) for name, t in network_tensors(model).items()}, config)
+    storage.write(path, network_tensors(model), config)
 
 
 def load(path: str | PathLike[str]) -> "Sequential":
