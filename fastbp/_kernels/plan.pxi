@@ -2,6 +2,12 @@
 # parameter and gradient vectors and into activations allocated once. run_batches() walks it without the GIL.
 import threading
 
+cdef extern from *:
+    """
+    #define prefetch(p) __builtin_prefetch(p)
+    """
+    void prefetch(const void *p) noexcept nogil
+
 ctypedef struct Penalty:
     Py_ssize_t start, n
     double l1, l2
@@ -26,6 +32,7 @@ ctypedef struct Run:
 
 cdef enum:
     ALIGNMENT = 16              # floats in 64 bytes
+    PREFETCH_ROWS = 64          # more would push the batch in hand out of the cache
 
 
 cdef class Plan:
@@ -256,10 +263,21 @@ cdef class Plan:
             memcpy(self.y_batch + i * n_true, run.y + row * n_true, n_true * sizeof(float))
             if run.weight != NULL:
                 self.weight_batch[i] = run.weight[row]
+        self.prefetch_rows(run, start + n_rows)
         self.layers[0].x = self.x_batch
         self.loss.y_true = self.y_batch
         if run.weight != NULL:
             self.loss.weight = self.weight_batch
+
+    cdef void prefetch_rows(self, Run *run, Py_ssize_t start) noexcept nogil:
+        """Ask for the rows of the next batch, so that its gather does not wait for memory."""
+        cdef Py_ssize_t i, j
+        cdef const float *x
+        for i in range(start, min(start + min(run.batch_size, PREFETCH_ROWS), run.n_samples)):
+            x = run.x + run.order[i] * self.n_in
+            for j in range(0, min(self.n_in, 64), 16):
+                prefetch(x + j)
+            prefetch(run.y + run.order[i] * self.loss.n_true)
 
     cdef double batch_loss(self, Run *run, Py_ssize_t batch, Py_ssize_t n_rows, bint training) noexcept nogil:
         """Gather, forward, loss; the gradient of the loss is left in the last layer's dy."""

@@ -122,6 +122,11 @@ static float array_max(const float *x, ptrdiff_t n) {
 static float array_exp_sum(const float *x, float shift, float *y, ptrdiff_t n) {
     vf sum = vf_set1(0.0f), s = vf_set1(shift);
     ptrdiff_t i = 0;
+    if (n <= 4) { /* a vector would be mostly empty */
+        float total = 0.0f;
+        for (; i < n; i++) total += y[i] = expf(x[i] - shift);
+        return total;
+    }
     for (; i + VL <= n; i += VL) { vf e = vf_exp(vf_load(x + i) - s); vf_store(y + i, e); sum += e; }
     if (i < n) {
         int m = (int)(n - i);
