@@ -1,0 +1,222 @@
+"""Sound files to features: on all cores, out of the cache where they are in it, past files that cannot be used."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import audio, feature_cache, progress, threads
+from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError
+
+Float32 = NDArray[np.float32]
+Features = Callable[[Float32], Float32]
+SHOWN_FAILURES = 20
+
+
+class FilesLeftOutWarning(UserWarning):
+    """Sound files could not be used, and the work went on without them; the message says which and why."""
+
+
+class CacheWarning(UserWarning):
+    """The feature cache cannot be written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """Features of sound files.
+
+    Attributes
+    ----------
+    arrays
+        Features of each file in order, None for those that failed.
+    failures
+        Why files failed, by path.
+    n_cached
+        How many files were found in the cache.
+    """
+
+    arrays: list[Float32 | None]
+    failures: dict[str, str]
+    n_cached: int
+
+    @property
+    def usable(self) -> NDArray[np.intp]:
+        """Numbers of the files that did not fail."""
+        return np.array([i for i, array in enumerate(self.arrays) if array is not None], np.intp)
+
+
+def extract(
+    paths: Sequence[str | PathLike[str]],
+    features: Features,
+    sr: float,
+    *,
+    n_jobs: int | None = None,
+    cache: bool = True,
+    verbose: int | str = "auto",
+    strict: bool = False,
+    title: str = "features",
+) -> Extracted:
+    """Read sound files, mixed to mono and resampled, and work out their features.
+
+    Threads share the work: decoding and kernels release the interpreter.
+
+    Parameters
+    ----------
+    paths
+        Sound files.
+    features
+        A feature, a `Pipeline` or any function of a waveform, float32 (n_samples,), that gives an array.
+    sr
+        Rate in Hz to read at.
+    n_jobs
+        Number of threads; None takes `fastbp.get_threads()`.
+    cache
+        Keep features for the next time, see `fastbp.feature_cache`; only those of objects with `get_config`.
+    verbose
+        0: quiet; 1: a bar; 2: a line at the end; "auto": 1 in a terminal or notebook, else 0.
+    strict
+        Raise the error of the first file that fails, instead of going on without it.
+    title
+        Name of the bar.
+
+    Raises
+    ------
+    AudioError
+        A file cannot be read, or the features cannot use what it holds, and `strict` is true.
+    ArgumentError, ArgumentTypeError
+        `paths` or `n_jobs` is of no use.
+    KeyboardInterrupt
+        Ctrl-C; at most the files in hand are finished.
+    """
+    files = _as_files(paths)
+    job = _Job(features, sr, cache)
+    arrays: list[Float32 | None] = []
+    failures: dict[str, str] = {}
+    with _pool(_n_jobs(n_jobs, len(files))) as pool, _progress(title, len(files), verbose) as advance:
+        futures = [pool.submit(job, file) for file in files]
+        for file, future in zip(files, futures):
+            try:
+                arrays.append(future.result())
+            except FastbpError as error:
+                if strict:
+                    raise _of_file(file, error) from error
+                arrays.append(None)
+                failures[file] = str(error)
+            advance()
+    job.finish()
+    return Extracted(arrays, failures, job.n_cached)
+
+
+def failure_table(failures: Mapping[str, str], most: int = SHOWN_FAILURES) -> str:
+    """A line for each file that failed, with its name and why."""
+    lines = [f"  {reason if path in reason else f'{path}: {reason}'}" for path, reason in failures.items()]
+    return "\n".join(lines[:most] + ([f"  and {len(lines) - most} more"] if len(lines) > most else []))
+
+
+def warn_of_failures(failures: Mapping[str, str], n_files: int, stacklevel: int = 2) -> None:
+    """Say which files were left out, if any."""
+    if failures:
+        text = f"{len(failures)} of {n_files} files cannot be used and are left out:\n{failure_table(failures)}"
+        warnings.warn(text, FilesLeftOutWarning, stacklevel=stacklevel + 1)
+
+
+@dataclass
+class _Job:
+    """What is done with each file, in any thread."""
+
+    features: Features
+    sr: float
+    cache: bool
+    hits: list[str] = field(default_factory=list)
+    cache_error: OSError | None = None
+
+    def __post_init__(self) -> None:
+        self.settings = feature_cache.settings_key(self.features, self.sr) if self.cache else None
+        if self.settings is not None:
+            self._try(feature_cache.make_folder)
+
+    def __call__(self, path: str) -> Float32:
+        place = None if self.settings is None else feature_cache.entry(path, self.settings)
+        found = None if place is None else feature_cache.read(place)
+        if found is not None:
+            self.hits.append(path)
+            return found
+        y, _ = audio.load(path, sr=self.sr)
+        result = np.ascontiguousarray(self.features(y), np.float32)
+        if place is not None and self.cache_error is None:
+            self._try(feature_cache.write, place, result)
+        return result
+
+    @property
+    def n_cached(self) -> int:
+        return len(self.hits)
+
+    def finish(self) -> None:
+        """Keep the cache in bounds; say if it could not be written."""
+        if self.settings is not None and self.cache_error is None:
+            self._try(feature_cache.trim)
+        if self.cache_error is not None:
+            text = f"The features are not kept: {self.cache_error}. Set FASTBP_CACHE to a folder that can be written."
+            warnings.warn(text, CacheWarning, stacklevel=3)
+
+    def _try(self, action: Callable[..., object], *arguments: Any) -> None:
+        try:
+            action(*arguments)
+        except OSError as error:
+            self.cache_error = error
+
+
+def _of_file(path: str, error: FastbpError) -> AudioError:
+    """The error as one of that file."""
+    return error if isinstance(error, AudioError) else AudioError(f"{path} cannot be used: {error}")
+
+
+@contextmanager
+def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that, when something goes wrong, start on nothing more and are not waited for."""
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="fastbp-extract")
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _progress(title: str, n_files: int, verbose: int | str) -> Iterator[Callable[[], object]]:
+    """What to call after each file."""
+    style = progress.make_progress(verbose)
+    started = time.monotonic()
+    if isinstance(style, progress.Bar):
+        from tqdm.auto import tqdm
+
+        with tqdm(total=n_files, desc=title, unit=" files") as bar:
+            yield bar.update
+    else:
+        yield lambda: None
+    if isinstance(style, progress.Lines):
+        print(f"{title}: {n_files} files in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def _as_files(paths: Sequence[str | PathLike[str]]) -> list[str]:
+    if isinstance(paths, (str, PathLike)):
+        raise ArgumentTypeError(f"paths must be a list of sound files, not one path; put {fspath(paths)!r} in a list.")
+    try:
+        return [str(fspath(path)) for path in paths]
+    except TypeError as error:
+        raise ArgumentTypeError(f"paths must be a list of paths of sound files: {error}.") from error
+
+
+def _n_jobs(given: int | None, n_files: int) -> int:
+    """Number of threads: no more than there are files."""
+    if given is not None and (isinstance(given, bool) or not hasattr(given, "__index__") or given < 1):
+        raise ArgumentError(f"n_jobs must be a whole number of at least 1, or None; got {given!r}.")
+    return max(1, min(threads.get_threads() if given is None else given.__index__(), n_files))

@@ -1,0 +1,392 @@
+"""AudioClassifier: from labelled sound files to a model that names sounds."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.callbacks import Callback
+from fastbp.corpus import Listing
+from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, NotBuiltError
+from fastbp.extraction import Extracted, extract, warn_of_failures
+from fastbp.features import Feature, Pipeline, Pooling, default_pipeline
+from fastbp.stop import Patience, StopCondition
+from fastbp.tasks import classifier_file
+from fastbp.tasks.estimator import Estimator
+from fastbp.tasks.evaluation import Evaluation, evaluation
+from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
+from fastbp.tasks.sources import Source, as_sounds, load_sound, read_listing, waveform, with_validation
+from fastbp.tasks.windows import Windows
+
+Float32 = NDArray[np.float32]
+
+
+class Segment(NamedTuple):
+    """A stretch of a sound, from `start` to `end` seconds, and the most probable class there."""
+
+    start: float
+    end: float
+    label: Any
+    probability: float
+
+
+class AudioClassifier(Estimator):
+    """Names the kind of a sound (music, speech, a word, a machine, ...) after learning it from labelled files.
+
+    A sound is cut into windows, each window becomes a row of features, a dense network gives the probabilities of the
+    classes; those of a whole clip are the geometric mean of its windows'. Windows more than 20 dB under the mean power
+    of the clip are left out.
+
+    Parameters
+    ----------
+    features
+        A `Pipeline` with a `Pooling` step, or a feature, of which mean and deviation are taken. None is
+        `fastbp.features.default_pipeline(sr)`, which knows nothing of how loud a sound is.
+    hidden
+        Widths of the hidden layers.
+    sr
+        Rate in Hz that sounds are brought to; features of your own bring theirs.
+    window, hop
+        Length and step of the windows in seconds; None is a step of one window.
+    dropout
+        Part of the inputs of each layer that is dropped in training.
+    optimizer
+        Name, config or object.
+    epochs
+        Times to go through the training windows, at most.
+    batch_size
+        Windows an update.
+    patience
+        Stop after so many epochs without a better validation loss, and take the best weights; None goes on to the end.
+    augment
+        Times each training file is also heard through another channel: equalised, cut to a band, often that of a
+        telephone, with noise. It makes up for recordings that are not like those trained on.
+    seed
+        Fixes split, weights and order: the same seed gives the same bits. None draws one.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray (n_classes,)
+        Labels, sorted.
+    network_ : Sequential
+    pipeline_ : Pipeline
+    scaling_ : Scaling
+        Mean and deviation of the training windows.
+    history_ : History or None
+        Results by epoch; None for a loaded model.
+    failures_ : dict of str to str
+        Why files were left out, by path.
+    n_windows_ : int
+        Number of windows of the training files.
+
+    Examples
+    --------
+    >>> model = AudioClassifier(seed=0).fit("sounds/")
+    >>> model.predict(["a.wav", "b.wav"])
+    array(['music', 'speech'], dtype='<U6')
+    """
+
+    def __init__(
+        self,
+        features: Pipeline | Feature | None = None,
+        hidden: Sequence[int] = (64, 32),
+        *,
+        sr: int = 16000,
+        window: float = 1.0,
+        hop: float | None = None,
+        dropout: float = 0.2,
+        optimizer: Any = "adam",
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        patience: int | None = 10,
+        augment: int = 1,
+        seed: int | None = 0,
+    ) -> None:
+        self.features = features
+        self.hidden = hidden
+        self.sr = sr
+        self.window = window
+        self.hop = hop
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.patience = patience
+        self.augment = augment
+        self.seed = seed
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        source: Source,
+        labels: Sequence[Any] | None = None,
+        *,
+        groups: Sequence[Any] | str | None = None,
+        where: Mapping[str, Any] | None = None,
+        valid: float = 0.15,
+        strict: bool = False,
+        cache: bool = True,
+        n_jobs: int | None = None,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] = (),
+        stop: Sequence[StopCondition] = (),
+    ) -> Self:
+        """Learn from labelled sound files.
+
+        Parameters
+        ----------
+        source
+            A folder whose sub-folders are the classes, a CSV file (file, label[, split, group]), a list of files with
+            `labels`, or a `fastbp.corpus.Listing`. Files that are in the split "test" are not touched.
+        labels
+            Class of each file of a list.
+        groups
+            Speaker, track, ... of each file of a list; for a folder how it is told from the path, see
+            `fastbp.corpus.from_folder`. No group is in training and in validation.
+        where
+            Rows of a CSV file to take: column to value, or list of values.
+        valid
+            Share of the files to validate on, where the source has no such split; 0 trains on all.
+        strict
+            Raise the error of a file that cannot be used, instead of going on without it.
+        cache
+            Keep the features of the files for the next time, see `fastbp.feature_cache`.
+        n_jobs
+            Threads that read files; None takes `fastbp.get_threads()`.
+        verbose
+            0: quiet; 1: bars; 2: lines; "auto": 1 in a terminal or notebook, else 0.
+        callbacks, stop
+            Further callbacks and stop conditions, see `Sequential.fit`.
+
+        Raises
+        ------
+        AudioError
+            No file of a class can be used, or one cannot and `strict` is true.
+        ArgumentError, ArgumentTypeError
+            The source or a parameter is of no use, or there are fewer than two classes.
+
+        Warns
+        -----
+        FilesLeftOutWarning
+            Files cannot be used; `failures_` says why.
+        """
+        listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
+        train, held_out = listing.part("train"), listing.part("valid")
+        self._check_classes(train, held_out)
+        pipeline, options = self._pipeline(), {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
+        heard = self._extract(pipeline, train, self.augment, title="training files", **options)
+        held = self._extract(pipeline, held_out, 0, title="validation files", **options)
+        self.failures_ = {**heard.failures, **held.failures}
+        warn_of_failures(self.failures_, len(train) + len(held_out))
+        self.classes_, self.pipeline_ = train.classes, pipeline
+        self.n_windows_ = sum(array.shape[1] for array in heard.arrays if array is not None)
+        rows = Rows.of(heard, train.labels, self.classes_)
+        held_rows = Rows.of(held, held_out.labels, self.classes_)
+        self._train(rows, held_rows, stop, callbacks=callbacks, verbose=verbose)
+        return self
+
+    def _check_classes(self, train: Listing, held_out: Listing) -> None:
+        if len(train.classes) < 2:
+            raise ArgumentError(
+                f"Training needs at least two classes; the training files have {train.classes.tolist()}."
+            )
+        if len(new := np.setdiff1d(held_out.labels, train.classes)):
+            raise ArgumentError(f"The validation files have classes that no training file has: {new.tolist()}.")
+
+    def _pipeline(self) -> Pipeline:
+        if self.features is None:
+            return default_pipeline(self.sr)
+        if isinstance(self.features, Pipeline):
+            return self.features
+        if not isinstance(self.features, Feature):
+            raise ArgumentTypeError(
+                f"features must be a fastbp.features.Pipeline, a feature like MFCC(), or None; got {self.features!r}."
+            )
+        return Pipeline([self.features], Pooling())
+
+    def _windows(self, pipeline: Pipeline, copies: int = 0) -> Windows:
+        return Windows(pipeline, self.window, self.window if self.hop is None else self.hop, copies)
+
+    def _extract(self, pipeline: Pipeline, listing: Listing, copies: int, **options: Any) -> Extracted:
+        return extract(listing.files.tolist(), self._windows(pipeline, copies), pipeline.sr, **options)
+
+    def _train(self, train: Rows | None, valid: Rows | None, stop: Sequence[StopCondition], **options: Any) -> None:
+        seen = np.unique([] if train is None else train.y).astype(int)
+        if train is None or len(seen) < len(self.classes_):
+            lost = ", ".join(map(str, np.delete(self.classes_, seen)))
+            raise AudioError(f"No training file of class {lost} can be used; see the failures listed.")
+        self.scaling_, self.history_ = Scaling.of(train.x), None
+        n_in, n_out = train.x.shape[1], len(self.classes_)
+        self.network_ = make_network(n_in, self.hidden, n_out, self.dropout, self.optimizer, self.seed)
+        early = [Patience(self.patience)] if valid is not None and self.patience is not None else []
+        sizes = {"epochs": self.epochs, "batch_size": self.batch_size}
+        self.history_ = train_network(
+            self.network_, self.scaling_, train, valid, stop=[*early, *stop], **sizes, **options
+        )
+
+    # -- judging -------------------------------------------------------------------------------------------------
+
+    def predict(self, sounds: Any) -> NDArray[Any]:
+        """The most probable class of each sound: array (n_sounds,) of labels.
+
+        Parameters
+        ----------
+        sounds
+            A path, a waveform (n_samples,) at the model's rate, a pair (y, sr), or a list of these.
+
+        Raises
+        ------
+        NotBuiltError
+            The classifier has not been fitted.
+        AudioError
+            A file cannot be used; the message names it.
+        ArgumentError, ArgumentTypeError
+            A waveform cannot be used, or is none.
+        """
+        probabilities = self.predict_proba(sounds)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, sounds: Any) -> Float32:
+        """Probabilities float32 (n_sounds, n_classes) in the order of `classes_`; see `predict`."""
+        windows = self._fitted()
+        given = as_sounds(sounds)
+        files = [sound for sound in given if isinstance(sound, (str, PathLike))]
+        found = iter(extract(files, windows, self.pipeline_.sr, cache=False, verbose=0, strict=True).arrays)
+        arrays = [
+            next(found) if isinstance(sound, (str, PathLike)) else windows(waveform(sound, self.pipeline_.sr))
+            for sound in given
+        ]
+        return self._clips(arrays)
+
+    def _fitted(self) -> Windows:
+        if not hasattr(self, "network_"):
+            raise NotBuiltError(
+                "This AudioClassifier has learned nothing yet: call fit(...), or AudioClassifier.load(path)."
+            )
+        return self._windows(self.pipeline_)
+
+    def _clips(self, arrays: Sequence[Float32 | None]) -> Float32:
+        """Probabilities (n_clips, n_classes) from the windows of each clip; clips without any are left out."""
+        rows = [array[0] for array in arrays if array is not None]
+        x = np.concatenate([np.empty((0, self.pipeline_.n_features), np.float32), *rows])
+        return clip_probabilities(self.network_.predict(self.scaling_(x)), [len(part) for part in rows])
+
+    def score(self, sounds: Any, labels: ArrayLike) -> float:
+        """Accuracy: the part of the sounds whose class is that of `labels` (n_sounds,)."""
+        answers, truth = self.predict(sounds), np.asarray(labels)
+        if truth.shape != answers.shape or not len(truth):
+            raise ArgumentError(
+                f"{len(answers)} sounds but labels of shape {truth.shape}; give one for each, and at least one."
+            )
+        return float(np.mean(answers == truth))
+
+    def timeline(self, sound: Any, hop: float | None = None) -> list[Segment]:
+        """What is heard when: a decision for every window of one sound.
+
+        Parameters
+        ----------
+        sound
+            A path, a waveform at the model's rate, or a pair (y, sr).
+        hop
+            Seconds from window to window; None is a step of one window.
+
+        Returns
+        -------
+        list of Segment
+            In order; windows that are silent beside the whole sound are left out.
+
+        Raises
+        ------
+        NotBuiltError, AudioError, ArgumentError, ArgumentTypeError
+            As `predict`.
+        """
+        windows = self._fitted()
+        y = load_sound(sound, self.pipeline_.sr)
+        rows, times = self.pipeline_.windows(y, self.window, self.window if hop is None else hop)
+        heard = windows.heard(y, times)
+        found = self.network_.predict(self.scaling_(rows[heard]))
+        best = found.argmax(axis=1)
+        duration = len(y) / self.pipeline_.sr
+        return [
+            Segment(start, min(start + self.window, duration), label, float(p[k]))
+            for start, label, p, k in zip(times[heard].tolist(), self.classes_[best].tolist(), found, best)
+        ]
+
+    def evaluate(
+        self,
+        source: Source,
+        labels: Sequence[Any] | None = None,
+        *,
+        split: str | None = "test",
+        where: Mapping[str, Any] | None = None,
+        cache: bool = True,
+        n_jobs: int | None = None,
+        verbose: int | str = "auto",
+    ) -> Evaluation:
+        """Compare the answers with the labels of files.
+
+        Parameters
+        ----------
+        source, labels, where, cache, n_jobs, verbose
+            As for `fit`.
+        split
+            "train", "valid" or "test" of a source that has splits; None, or a source without any, takes all files.
+
+        Raises
+        ------
+        NotBuiltError
+            The classifier has not been fitted.
+        ArgumentError
+            The split is empty, or has classes that are unknown to the model.
+        AudioError
+            No file can be used.
+        """
+        windows = self._fitted()
+        listing = read_listing(source, labels, None, where)
+        listing = listing if split is None or listing.splits is None else listing.part(split)
+        if not len(listing):
+            raise ArgumentError(f"The source has no file in the split {split!r}.")
+        if len(unknown := np.setdiff1d(listing.classes, self.classes_)):
+            raise ArgumentError(f"The model does not know {unknown.tolist()}; it knows {self.classes_.tolist()}.")
+        options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "title": "files"}
+        found = extract(listing.files.tolist(), windows, self.pipeline_.sr, **options)
+        warn_of_failures(found.failures, len(listing))
+        if not len(found.usable):
+            raise AudioError(f"None of the {len(listing)} files can be used; see the failures listed.")
+        truth = np.searchsorted(self.classes_, listing.labels[found.usable])
+        return evaluation(truth, self._clips(found.arrays).argmax(axis=1), self.classes_.tolist(), found.failures)
+
+    # -- to keep -------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write features, scaling, network, classes and settings to one .fbp file, atomically.
+
+        Raises
+        ------
+        NotBuiltError
+            The classifier has not been fitted.
+        OSError
+            It cannot be written; a file that was there before is untouched.
+        """
+        self._fitted()
+        classifier_file.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """The classifier saved in a .fbp file.
+
+        Raises
+        ------
+        ModelFileError
+            The file is damaged, or does not hold an AudioClassifier.
+        UnknownNameError
+            It needs a plug-in that is not installed.
+        OSError
+            It cannot be read.
+        """
+        model = cls()
+        classifier_file.load_into(model, path)
+        return model

@@ -1,0 +1,68 @@
+"""An AudioClassifier in a .fbp file: settings, features and network in the header, scaling and tensors by name."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp import storage
+from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
+from fastbp.features import Pipeline
+from fastbp.model_file import network_from, network_tensors
+from fastbp.tasks.network import Scaling
+
+if TYPE_CHECKING:
+    from fastbp.tasks.classifier import AudioClassifier
+
+TASK = "AudioClassifier"
+MEAN, STD = "scaling/mean", "scaling/std"
+
+
+def save(model: "AudioClassifier", path: str | PathLike[str]) -> None:
+    """Write a fitted classifier, atomically."""
+    settings = {name: value for name, value in model.get_params().items() if name != "features"}
+    config = {
+        "kind": TASK,
+        "task": TASK,
+        "settings": {**settings, "optimizer": model.network_.get_config()["compile"]["optimizer"]},
+        "features": model.pipeline_.get_config(),
+        "classes": model.classes_.tolist(),
+        "n_windows": model.n_windows_,
+        "network": model.network_.get_config(),
+    }
+    tensors = {MEAN: model.scaling_.mean, STD: model.scaling_.std, **network_tensors(model.network_)}
+    storage.write(path, tensors, config)
+
+
+def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> None:
+    """Make a new classifier the one that `save` wrote."""
+    tensors, config = storage.read(path)
+    if config.get("task") != TASK:
+        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
+        hint = " Networks are read by fastbp.load_model." if kind == "network" else ""
+        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not an AudioClassifier.{hint}")
+    try:
+        pipeline = Pipeline.from_config(config["features"])
+        model.set_params(**config["settings"], features=pipeline)
+        classes, network, n_windows = np.array(config["classes"]), config["network"], int(config["n_windows"])
+        scaling = Scaling(tensors.pop(MEAN), tensors.pop(STD))
+    except UnknownNameError:
+        raise
+    except (FastbpError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} does not describe an AudioClassifier: {error!r}.") from error
+    model.network_ = network_from(network, tensors, path)
+    model.pipeline_, model.scaling_, model.classes_, model.n_windows_ = pipeline, scaling, classes, n_windows
+    model.history_, model.failures_ = None, {}
+    _refuse_misfits(model, path)
+
+
+def _refuse_misfits(model: "AudioClassifier", path: object) -> None:
+    """Features, scaling, network and classes must be of one size."""
+    n, n_classes = model.pipeline_.n_features, len(model.classes_)
+    scaling: list[NDArray[Any]] = [model.scaling_.mean, model.scaling_.std]
+    sizes_fit = (model.network_.n_in, model.network_.n_out, model.classes_.shape) == (n, n_classes, (n_classes,))
+    if not sizes_fit or any(part.shape != (n,) or part.dtype != np.float32 for part in scaling):
+        raise ModelFileError(
+            f"{path} is inconsistent: its features, scaling, network and classes do not fit each other."
+        )

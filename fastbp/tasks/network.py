@@ -1,0 +1,95 @@
+"""The network of a classifier: built, trained on windows, and the scaling that goes with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.extraction import Extracted
+from fastbp.layers import Dense, Dropout, Layer
+from fastbp.losses import CategoricalCrossentropy
+from fastbp.network import Sequential
+from fastbp.train import History
+
+Float32 = NDArray[np.float32]
+LABEL_SMOOTHING = 0.1
+FURTHEST = 6.0  # standard deviations; what lies beyond would drown all other features
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Features less their mean, by their standard deviation, at most `FURTHEST` from 0.
+
+    Parameters
+    ----------
+    mean, std
+        float32 (n_features,).
+    """
+
+    mean: Float32
+    std: Float32
+
+    @classmethod
+    def of(cls, x: Float32) -> "Scaling":
+        """The scaling that brings the rows of x (n_rows, n_features) to mean 0 and variance 1; constants stay 0."""
+        mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+        std[std <= 1e-6 * np.abs(mean)] = 1.0
+        return cls(mean.astype(np.float32), np.where(std > 0, std, 1.0).astype(np.float32))
+
+    def __call__(self, x: Float32) -> Float32:
+        """Scaled rows."""
+        return np.clip((x - self.mean) / self.std, -FURTHEST, FURTHEST)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features x (n_rows, n_features) and class numbers y (n_rows,) of windows."""
+
+    x: Float32
+    y: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, found: Extracted, labels: NDArray[Any], classes: NDArray[Any]) -> "Rows | None":
+        """The windows of all files that could be used, under one of the sorted classes; None if there are none."""
+        arrays = [array for array in found.arrays if array is not None]
+        if not arrays:
+            return None
+        sizes = [array.shape[0] * array.shape[1] for array in arrays]
+        x = np.concatenate([array.reshape(-1, array.shape[2]) for array in arrays])
+        return cls(x, np.repeat(np.searchsorted(classes, labels[found.usable]), sizes))
+
+
+def make_network(
+    n_in: int, hidden: Sequence[int], n_classes: int, dropout: float, optimizer: Any, seed: int | None
+) -> Sequential:
+    """Dense layers of `hidden` units and softmax, each after a dropout."""
+    stack: list[Layer] = []
+    for units in hidden:
+        stack += [Dropout(dropout), Dense(units, activation="relu")]
+    network = Sequential([*stack, Dropout(dropout), Dense(n_classes, activation="softmax")], seed=seed)
+    loss = CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+    network.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return network.build(n_in)
+
+
+def train_network(network: Sequential, scaling: Scaling, train: Rows, valid: Rows | None, **options: Any) -> History:
+    """Fit on scaled rows, with every class weighing the same; `options` are those of `Sequential.fit`."""
+    one_hot = np.eye(network.n_out, dtype=np.float32)
+    counts = np.bincount(train.y, minlength=network.n_out)
+    weight = (len(train.y) / (network.n_out * counts)).astype(np.float32)
+    held_out = None if valid is None else (scaling(valid.x), one_hot[valid.y], weight[valid.y])
+    x, y = scaling(train.x), one_hot[train.y]
+    return network.fit(x, y, sample_weight=weight[train.y], validation_data=held_out, **options)
+
+
+def clip_probabilities(window_probabilities: Float32, sizes: Sequence[int]) -> Float32:
+    """Of clips of so many windows (at least 1) each: the geometric mean of their windows', scaled to sum 1."""
+    if not len(sizes):
+        return np.empty((0, window_probabilities.shape[1]), np.float32)
+    starts = np.cumsum([0, *sizes[:-1]])
+    logs = np.log(np.maximum(window_probabilities, 1e-7).astype(np.float64))
+    means = np.add.reduceat(logs, starts, axis=0) / np.array(sizes)[:, None]
+    powers = np.exp(means - means.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

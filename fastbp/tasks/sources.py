@@ -1,0 +1,103 @@
+"""What may be given to a classifier: labelled files to learn from, sounds to judge."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastbp import audio, corpus
+from fastbp.corpus import Listing
+from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.features.waveform import as_waveform
+
+Source = str | PathLike[str] | Sequence[str | PathLike[str]] | Listing
+OPTIONS: dict[str, set[str]] = {
+    "a listing": set(),
+    "a CSV file": {"where"},
+    "a folder": {"group_from"},
+    "a list of files": {"groups"},
+}
+ADVICE = {
+    "a listing": "choose its rows with listing.select(...).",
+    "a CSV file": "groups are its column `group`.",
+    "a folder": 'groups are "parent" or a regular expression on the path; a selection needs a CSV file.',
+    "a list of files": "groups are one name for each file.",
+}
+
+
+def read_listing(
+    source: Source,
+    labels: Sequence[Any] | None = None,
+    groups: Sequence[Any] | str | None = None,
+    where: Mapping[str, Any] | None = None,
+    min_classes: int = 1,
+) -> Listing:
+    """The labelled files of a folder, a CSV file, a list or a listing; see `AudioClassifier.fit`."""
+    options: dict[str, Any] = {}
+    if groups is not None:
+        options["group_from" if isinstance(groups, str) else "groups"] = groups
+    if where is not None:
+        options["where"] = where
+    kind = _kind(source)
+    if useless := set(options) - OPTIONS[kind]:
+        what = ", ".join(sorted(useless)).replace("group_from", "groups")
+        raise ArgumentError(f"{what} cannot be given with {kind}; {ADVICE[kind]}")
+    if isinstance(source, Listing) and labels is not None:
+        raise ArgumentError("labels go with a list of files; a listing brings its own.")
+    return corpus.read(source, labels, min_classes=min_classes, **options)
+
+
+def _kind(source: Source) -> str:
+    if isinstance(source, Listing):
+        return "a listing"
+    if not isinstance(source, (str, PathLike)):
+        return "a list of files"
+    path = Path(source)
+    return "a CSV file" if path.suffix.lower() == ".csv" or (path / corpus.MANIFEST).is_file() else "a folder"
+
+
+def with_validation(listing: Listing, share: float, seed: int) -> Listing:
+    """The listing with a validation split: its own, or a share of the training files, by groups."""
+    if listing.splits is None:
+        return corpus.split(listing, valid=share, test=0, seed=seed)
+    train = listing.part("train")
+    if not len(train):
+        raise ArgumentError("The source has splits, but no file is in train.")
+    if len(listing.part("valid")):
+        return listing
+    return corpus.split(replace(train, splits=None), valid=share, test=0, seed=seed)
+
+
+def as_sounds(given: Any) -> list[Any]:
+    """Paths and waveforms, as a list: of one, for a single path or waveform."""
+    if isinstance(given, Listing):
+        return given.files.tolist()
+    is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], np.ndarray)
+    is_wave = isinstance(given, np.ndarray) and given.dtype.kind in "fiu" and given.ndim < 2
+    if isinstance(given, (str, PathLike)) or is_wave or (is_pair and np.ndim(given[1]) == 0):
+        return [given]
+    try:
+        return list(given)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{type(given).__name__} is no sound; give a path, a waveform (at the model's rate), a pair (y, sr), "
+            "or a list of these."
+        ) from None
+
+
+def waveform(sound: Any, sr: float) -> np.ndarray:
+    """A waveform, or a pair (y, its rate), as float32 (n_samples,) at `sr` Hz."""
+    y, rate = sound if isinstance(sound, tuple) and len(sound) == 2 else (sound, sr)
+    samples = as_waveform(y)
+    return samples if rate == sr else audio.resample(samples, rate, sr)
+
+
+def load_sound(sound: Any, sr: float) -> np.ndarray:
+    """One path, waveform or pair as float32 (n_samples,) at `sr` Hz."""
+    sounds = as_sounds(sound)
+    if len(sounds) != 1:
+        raise ArgumentError(f"One sound is needed; got {len(sounds)}.")
+    return audio.load(sounds[0], sr=sr)[0] if isinstance(sounds[0], (str, PathLike)) else waveform(sounds[0], sr)

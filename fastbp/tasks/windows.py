@@ -1,0 +1,57 @@
+"""What an audio classifier looks at: the features of each window of a sound that is not silent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastbp.errors import ArgumentError
+from fastbp.features import Pipeline
+from fastbp.tasks.augment import other_channel
+
+Float32 = NDArray[np.float32]
+SILENCE_DB = 20.0  # windows further than this under the mean power of the whole are left out
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Called with a waveform, gives float32 (1 + copies, n_windows, n_features): the sound, then other channels of it.
+
+    Parameters
+    ----------
+    pipeline
+        With a `Pooling` step.
+    window, hop
+        Length and step of the windows, seconds.
+    copies
+        How many times the sound is also sent through another channel, see `fastbp.tasks.augment`.
+    """
+
+    pipeline: Pipeline
+    window: float
+    hop: float
+    copies: int = 0
+
+    def __call__(self, y: Float32) -> Float32:
+        """Features of the windows of y (n_samples,); ArgumentError if it is digital silence."""
+        rows, times = self.pipeline.windows(y, self.window, self.hop)
+        kept = self.heard(y, times)
+        channels = (other_channel(y, self.pipeline.sr, copy) for copy in range(self.copies))
+        others = [self.pipeline.windows(z, self.window, self.hop)[0][kept] for z in channels]
+        return np.stack([rows[kept], *others])
+
+    def heard(self, y: Float32, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Numbers of the windows from `times` (seconds) on that are not silent beside the whole; at least one."""
+        sr, n = self.pipeline.sr, round(self.window * self.pipeline.sr)
+        starts = np.minimum(np.round(times * sr).astype(int), len(y) - 1)
+        power = np.array([np.mean(np.square(y[start : start + n], dtype=np.float64)) for start in starts])
+        if not power.any():
+            raise ArgumentError("The sound is nothing but silence; leave it out.")
+        mean = np.mean(np.square(y, dtype=np.float64))
+        return np.flatnonzero(power >= min(mean * 10 ** (-SILENCE_DB / 10), power.max()))
+
+    def get_config(self) -> dict[str, Any]:
+        """All that the features depend on, as plain values."""
+        features = self.pipeline.get_config()
+        return {"features": features, "window": self.window, "hop": self.hop, "copies": self.copies}
