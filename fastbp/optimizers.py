@@ -143,17 +143,26 @@ class RMSprop(Optimizer):
 
 
 @dataclass
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """Two running averages, of the gradient and of its size."""
+
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def slots(self) -> tuple[float, ...]:
+        return (0.0, 0.0)
+
+
+@dataclass
+class Adam(_Moments):
     """Kingma & Ba, 2015; with `amsgrad` the variant of Reddi, Kale & Kumar, 2018.
 
     ``m += (1 - beta_1) * (g - m); v += (1 - beta_2) * (g**2 - v)``;
     ``p -= learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)``.
     """
 
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     amsgrad: bool = False
     name = kernel = "adam"
 
@@ -178,31 +187,17 @@ class AdamW(Adam):
 
 
 @dataclass
-class Adamax(Optimizer):
+class Adamax(_Moments):
     """Adam with the infinity norm (Kingma & Ba, 2015, section 7)."""
 
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     name = kernel = "adamax"
-
-    def slots(self) -> tuple[float, ...]:
-        return (0.0, 0.0)
 
 
 @dataclass
-class Nadam(Optimizer):
+class Nadam(_Moments):
     """Adam with Nesterov momentum (Dozat, 2016)."""
 
-    learning_rate: Any = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     name = kernel = "nadam"
-
-    def slots(self) -> tuple[float, ...]:
-        return (0.0, 0.0)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

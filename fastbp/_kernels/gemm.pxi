@@ -12,8 +12,9 @@ cdef enum:
     KC = 256
     MC = 96
     DIRECT_B = 16384            # floats of b that are read in place
-    PARALLEL_FLOPS = 1000000    # below this, waking a thread costs more than it brings
-    COLUMNS = 1024              # columns of c that a task takes at least
+    PARALLEL_FLOPS = 4000000    # below this (some 40 us), waking a thread costs more than it brings
+    COLUMNS = 1024              # columns of c that a task takes at most, so that its panels of b stay in cache
+    TASKS = 8                   # for each thread, so that none waits long for the others
 
 ctypedef struct Gemm:
     # element (i, p) of a is a[i * a_row + p * a_col], (p, j) of b is b[p * b_row + j * b_col]
@@ -27,7 +28,7 @@ ctypedef struct Gemm:
     Context *ctx
     # the slab in hand
     Py_ssize_t p0, kc
-    Py_ssize_t n_row_tasks
+    Py_ssize_t n_row_tasks, n_groups
     int packed
 
 
@@ -91,7 +92,7 @@ cdef void multiply_strip(Gemm *g, const float *a, Py_ssize_t lda, int at, Py_ssi
 cdef void multiply_block(void *arg, Py_ssize_t task, int worker) noexcept nogil:
     # one block of rows of c against one group of panels
     cdef Gemm *g = <Gemm *>arg
-    cdef Py_ssize_t panels = n_panels(g.n), groups = column_groups(g)
+    cdef Py_ssize_t panels = n_panels(g.n), groups = g.n_groups
     cdef Py_ssize_t block = task % g.n_row_tasks, group = task // g.n_row_tasks
     cdef Py_ssize_t i0 = share(g.m, g.n_row_tasks, block), i1 = share(g.m, g.n_row_tasks, block + 1)
     cdef Py_ssize_t panel, strips, s, i, rows, j0, j1
@@ -120,8 +121,10 @@ cdef void multiply_block(void *arg, Py_ssize_t task, int worker) noexcept nogil:
                 multiply_strip(g, g.a + i * g.a_row + g.p0 * g.a_col, g.a_col if g.a_row == 1 else g.a_row, g.a_row == 1, i, rows, j0, j1)
 
 
-cdef inline Py_ssize_t column_groups(Gemm *g) noexcept nogil:
-    return max(1, min(n_panels(g.n), g.n // COLUMNS))
+cdef inline Py_ssize_t column_groups(Py_ssize_t n, Py_ssize_t n_row_tasks, int n_threads) noexcept nogil:
+    """Into how many groups of panels the columns are cut; the result's bits do not depend on it."""
+    cdef Py_ssize_t wanted = (TASKS * n_threads + n_row_tasks - 1) // n_row_tasks if n_threads > 1 else 1
+    return max(1, min(n_panels(n), max(wanted, n // COLUMNS)))
 
 
 cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const float *a, Py_ssize_t a_row, Py_ssize_t a_col,
@@ -130,7 +133,8 @@ cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const flo
     cdef int packed = b_col != 1 or k * n > DIRECT_B
     cdef double flops = 2.0 * m * n * k
     cdef int n_threads = ctx.n_threads if flops > PARALLEL_FLOPS else 1
-    cdef Gemm g = Gemm(m, n, k, a, a_row, a_col, b, b_row, b_col, c, bias, ctx, 0, 0, (m + MC - 1) // MC, packed)
+    cdef Py_ssize_t n_row_tasks = max(1, (m + MC - 1) // MC), n_groups = column_groups(n, n_row_tasks, n_threads)
+    cdef Gemm g = Gemm(m, n, k, a, a_row, a_col, b, b_row, b_col, c, bias, ctx, 0, 0, n_row_tasks, n_groups, packed)
     if m == 0 or n == 0:
         return
     if k == 0:
@@ -139,7 +143,7 @@ cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const flo
         g.kc = min(KC, k - g.p0) if packed else k
         if packed:
             parallel_for(n_threads, n_panels(n), pack_b_panel, &g)
-        parallel_for(n_threads, g.n_row_tasks * column_groups(&g), multiply_block, &g)
+        parallel_for(n_threads, n_row_tasks * n_groups, multiply_block, &g)
         g.p0 += g.kc
         if flops > 1e8 and poll(ctx):
             return
