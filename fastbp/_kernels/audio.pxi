@@ -24,6 +24,7 @@ LANES = VL
 include "fft.pxi"
 include "spectral.pxi"
 include "temporal.pxi"
+include "wav.pxi"
 
 
 cdef void *scratch(size_t n_bytes) except NULL:
