@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from fastbp import audio, datasets
+from fastbp.tasks import AudioClassifier
+
+SR = 8000
+SMALL = {"sr": SR, "hidden": (16,), "epochs": 30}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory):
+    """One cache for all these tests, and not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTBP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def clips():
+    """Speech-like and music-like clips in memory."""
+    return datasets.make_music_speech(48, duration=1.5, sr=SR, groups_per_class=8)
+
+
+@pytest.fixture(scope="session")
+def sounds(clips, tmp_path_factory):
+    """The clips in class folders, with manifest.csv."""
+    return clips.write(tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory):
+    """Clips of speakers and tracks that no training has heard."""
+    made = datasets.make_music_speech(24, duration=1.5, sr=SR, seed=77, groups_per_class=6)
+    return made.write(tmp_path_factory.mktemp("others"))
+
+
+@pytest.fixture(scope="session")
+def fitted(sounds):
+    """A classifier that must not be changed."""
+    return AudioClassifier(**SMALL).fit(sounds, verbose=0)
+
+
+@pytest.fixture(scope="session")
+def noise(tmp_path_factory):
+    """Folders "low" and "high" of noise of few high or few low frequencies: told apart by the smallest network."""
+    root, rng = tmp_path_factory.mktemp("noise"), np.random.default_rng(3)
+    for label, kernel in {"low": [0.5, 0.5], "high": [0.5, -0.5]}.items():
+        (root / label).mkdir()
+        for i in range(6):
+            y = np.convolve(rng.standard_normal(SR), kernel, "same")
+            audio.save(root / label / f"{i}.wav", (0.1 * y).astype(np.float32), SR)
+    return root
