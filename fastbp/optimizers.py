@@ -87,6 +87,15 @@ class SGD(Optimizer):
 
     ``v = momentum * v - learning_rate * g; p += v``, and with nesterov ``p += momentum * v - learning_rate * g``.
     With ``fit(batch_size=None)`` it is plain, full-batch gradient descent.
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    momentum
+        Part of the last step that is kept, from 0.
+    nesterov
+        Look ahead by one step.
     """
 
     learning_rate: Any = 0.01
@@ -100,7 +109,17 @@ class SGD(Optimizer):
 
 @dataclass
 class Adagrad(Optimizer):
-    """Duchi, Hazan & Singer, 2011: ``s += g**2; p -= learning_rate * g / sqrt(s + epsilon)``."""
+    """Duchi, Hazan & Singer, 2011: ``s += g**2; p -= learning_rate * g / sqrt(s + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    initial_accumulator_value
+        Where s starts.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    """
 
     learning_rate: Any = 0.001
     initial_accumulator_value: float = 0.1
@@ -113,7 +132,17 @@ class Adagrad(Optimizer):
 
 @dataclass
 class Adadelta(Optimizer):
-    """Zeiler, 2012: steps in proportion to the root mean square of past steps over that of past gradients."""
+    """Zeiler, 2012: steps in proportion to the root mean square of past steps over that of past gradients.
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    rho
+        Decay of both running means.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    """
 
     learning_rate: Any = 0.001
     rho: float = 0.95
@@ -129,6 +158,19 @@ class RMSprop(Optimizer):
     """Tieleman & Hinton, 2012: ``s = rho * s + (1 - rho) * g**2; p -= learning_rate * g / sqrt(s + epsilon)``.
 
     With `centered`, the variance ``s - mean(g)**2`` takes the place of s; with `momentum`, steps accumulate.
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    rho
+        Decay of the running means.
+    momentum
+        Part of the last step that is kept, from 0.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    centered
+        Divide by the deviation rather than the root mean square.
     """
 
     learning_rate: Any = 0.001
@@ -161,6 +203,17 @@ class Adam(_Moments):
 
     ``m += (1 - beta_1) * (g - m); v += (1 - beta_2) * (g**2 - v)``;
     ``p -= learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (sqrt(v) + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    beta_1, beta_2
+        Decay of the running averages of the gradient and of its size.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    amsgrad
+        Divide by the largest v so far.
     """
 
     amsgrad: bool = False
@@ -180,7 +233,13 @@ class AMSGrad(Adam):
 
 @dataclass
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter, 2019)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter, 2019).
+
+    Parameters
+    ----------
+    weight_decay
+        Decoupled: ``p -= p * weight_decay * learning_rate`` before the update; the rest as in `Adam`.
+    """
 
     weight_decay: float | None = 0.004
     name = "adamw"
@@ -188,14 +247,34 @@ class AdamW(Adam):
 
 @dataclass
 class Adamax(_Moments):
-    """Adam with the infinity norm (Kingma & Ba, 2015, section 7)."""
+    """Adam with the infinity norm (Kingma & Ba, 2015, section 7).
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    beta_1, beta_2
+        Decay of the running averages of the gradient and of its size.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    """
 
     name = kernel = "adamax"
 
 
 @dataclass
 class Nadam(_Moments):
-    """Adam with Nesterov momentum (Dozat, 2016)."""
+    """Adam with Nesterov momentum (Dozat, 2016).
+
+    Parameters
+    ----------
+    learning_rate
+        A number, or a schedule of `fastbp.schedules`.
+    beta_1, beta_2
+        Decay of the running averages of the gradient and of its size.
+    epsilon
+        Added below the fraction, so that it stays finite.
+    """
 
     name = kernel = "nadam"
 
