@@ -106,12 +106,17 @@ def extract(
                 arrays.append(future.result())
             except FastbpError as error:
                 if strict:
-                    raise _of_file(file, error) from error
+                    raise of_file(file, error) from error
                 arrays.append(None)
                 failures[file] = str(error)
             advance()
     job.finish()
     return Extracted(arrays, failures, job.n_cached)
+
+
+def of_file(path: str | PathLike[str], error: FastbpError) -> AudioError:
+    """The error as one of that file, whose name the message holds."""
+    return error if isinstance(error, AudioError) else AudioError(f"{fspath(path)} cannot be used: {error}")
 
 
 def failure_table(failures: Mapping[str, str], most: int = SHOWN_FAILURES) -> str:
@@ -171,11 +176,6 @@ class _Job:
             action(*arguments)
         except OSError as error:
             self.cache_error = error
-
-
-def _of_file(path: str, error: FastbpError) -> AudioError:
-    """The error as one of that file."""
-    return error if isinstance(error, AudioError) else AudioError(f"{path} cannot be used: {error}")
 
 
 @contextmanager

@@ -1,23 +1,25 @@
 """AudioClassifier: from labelled sound files to a model that names sounds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.audio.checks import check_int
 from fastbp.callbacks import Callback
 from fastbp.corpus import Listing
-from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, NotBuiltError
-from fastbp.extraction import Extracted, extract, warn_of_failures
+from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
+from fastbp.extraction import extract, of_file, warn_of_failures
 from fastbp.features import Feature, Pipeline, Pooling, default_pipeline
 from fastbp.stop import Patience, StopCondition
 from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.evaluation import Evaluation, evaluation
 from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
-from fastbp.tasks.sources import Source, as_sounds, load_sound, read_listing, waveform, with_validation
+from fastbp.tasks.sources import Source, as_sounds, one_sound, read_listing, waveform, with_validation
 from fastbp.tasks.windows import Windows
 
 Float32 = NDArray[np.float32]
@@ -71,7 +73,8 @@ class AudioClassifier(Estimator):
     classes_ : numpy.ndarray (n_classes,)
         Labels, sorted.
     network_ : Sequential
-    pipeline_ : Pipeline
+    windows_ : Windows
+        The windows and their features.
     scaling_ : Scaling
         Mean and deviation of the training windows.
     history_ : History or None
@@ -173,15 +176,19 @@ class AudioClassifier(Estimator):
         FilesLeftOutWarning
             Files cannot be used; `failures_` says why.
         """
+        windows = self._windows()
+        if self.seed is not None:
+            check_int(self.seed, "seed", 0)
         listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
         train, held_out = listing.part("train"), listing.part("valid")
         self._check_classes(train, held_out)
-        pipeline, options = self._pipeline(), {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
-        heard = self._extract(pipeline, train, self.augment, title="training files", **options)
-        held = self._extract(pipeline, held_out, 0, title="validation files", **options)
+        options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
+        augmented, sr = replace(windows, copies=self.augment), windows.pipeline.sr
+        heard = extract(train.files.tolist(), augmented, sr, title="training files", **options)
+        held = extract(held_out.files.tolist(), windows, sr, title="validation files", **options)
         self.failures_ = {**heard.failures, **held.failures}
         warn_of_failures(self.failures_, len(train) + len(held_out))
-        self.classes_, self.pipeline_ = train.classes, pipeline
+        self.classes_, self.windows_ = train.classes, windows
         self.n_windows_ = sum(array.shape[1] for array in heard.arrays if array is not None)
         rows = Rows.of(heard, train.labels, self.classes_)
         held_rows = Rows.of(held, held_out.labels, self.classes_)
@@ -207,11 +214,8 @@ class AudioClassifier(Estimator):
             )
         return Pipeline([self.features], Pooling())
 
-    def _windows(self, pipeline: Pipeline, copies: int = 0) -> Windows:
-        return Windows(pipeline, self.window, self.window if self.hop is None else self.hop, copies)
-
-    def _extract(self, pipeline: Pipeline, listing: Listing, copies: int, **options: Any) -> Extracted:
-        return extract(listing.files.tolist(), self._windows(pipeline, copies), pipeline.sr, **options)
+    def _windows(self) -> Windows:
+        return Windows(self._pipeline(), self.window, self.window if self.hop is None else self.hop)
 
     def _train(self, train: Rows | None, valid: Rows | None, stop: Sequence[StopCondition], **options: Any) -> None:
         seen = np.unique([] if train is None else train.y).astype(int)
@@ -254,9 +258,9 @@ class AudioClassifier(Estimator):
         windows = self._fitted()
         given = as_sounds(sounds)
         files = [sound for sound in given if isinstance(sound, (str, PathLike))]
-        found = iter(extract(files, windows, self.pipeline_.sr, cache=False, verbose=0, strict=True).arrays)
+        found = iter(extract(files, windows, windows.pipeline.sr, cache=False, verbose=0, strict=True).arrays)
         arrays = [
-            next(found) if isinstance(sound, (str, PathLike)) else windows(waveform(sound, self.pipeline_.sr))
+            next(found) if isinstance(sound, (str, PathLike)) else windows(waveform(sound, windows.pipeline.sr))
             for sound in given
         ]
         return self._clips(arrays)
@@ -266,12 +270,12 @@ class AudioClassifier(Estimator):
             raise NotBuiltError(
                 "This AudioClassifier has learned nothing yet: call fit(...), or AudioClassifier.load(path)."
             )
-        return self._windows(self.pipeline_)
+        return self.windows_
 
     def _clips(self, arrays: Sequence[Float32 | None]) -> Float32:
         """Probabilities (n_clips, n_classes) from the windows of each clip; clips without any are left out."""
         rows = [array[0] for array in arrays if array is not None]
-        x = np.concatenate([np.empty((0, self.pipeline_.n_features), np.float32), *rows])
+        x = np.concatenate([np.empty((0, self.windows_.pipeline.n_features), np.float32), *rows])
         return clip_probabilities(self.network_.predict(self.scaling_(x)), [len(part) for part in rows])
 
     def score(self, sounds: Any, labels: ArrayLike) -> float:
@@ -303,15 +307,19 @@ class AudioClassifier(Estimator):
         NotBuiltError, AudioError, ArgumentError, ArgumentTypeError
             As `predict`.
         """
-        windows = self._fitted()
-        y = load_sound(sound, self.pipeline_.sr)
-        rows, times = self.pipeline_.windows(y, self.window, self.window if hop is None else hop)
-        heard = windows.heard(y, times)
+        windows, given = self._fitted(), one_sound(sound)
+        pipeline, length = windows.pipeline, windows.window
+        try:
+            y = waveform(given, pipeline.sr)
+            rows, times = pipeline.windows(y, length, length if hop is None else hop)
+            heard = windows.heard(y, times)
+        except FastbpError as error:
+            raise (of_file(given, error) if isinstance(given, (str, PathLike)) else error) from None
         found = self.network_.predict(self.scaling_(rows[heard]))
         best = found.argmax(axis=1)
-        duration = len(y) / self.pipeline_.sr
+        duration = len(y) / pipeline.sr
         return [
-            Segment(start, min(start + self.window, duration), label, float(p[k]))
+            Segment(start, min(start + length, duration), label, float(p[k]))
             for start, label, p, k in zip(times[heard].tolist(), self.classes_[best].tolist(), found, best)
         ]
 
@@ -352,7 +360,7 @@ class AudioClassifier(Estimator):
         if len(unknown := np.setdiff1d(listing.classes, self.classes_)):
             raise ArgumentError(f"The model does not know {unknown.tolist()}; it knows {self.classes_.tolist()}.")
         options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "title": "files"}
-        found = extract(listing.files.tolist(), windows, self.pipeline_.sr, **options)
+        found = extract(listing.files.tolist(), windows, windows.pipeline.sr, **options)
         warn_of_failures(found.failures, len(listing))
         if not len(found.usable):
             raise AudioError(f"None of the {len(listing)} files can be used; see the failures listed.")

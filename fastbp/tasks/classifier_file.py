@@ -11,6 +11,7 @@ from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 from fastbp.features import Pipeline
 from fastbp.model_file import network_from, network_tensors
 from fastbp.tasks.network import Scaling
+from fastbp.tasks.windows import Windows
 
 if TYPE_CHECKING:
     from fastbp.tasks.classifier import AudioClassifier
@@ -22,11 +23,12 @@ MEAN, STD = "scaling/mean", "scaling/std"
 def save(model: "AudioClassifier", path: str | PathLike[str]) -> None:
     """Write a fitted classifier, atomically."""
     settings = {name: value for name, value in model.get_params().items() if name != "features"}
+    windows = {"window": model.windows_.window, "hop": model.windows_.hop}
     config = {
         "kind": TASK,
         "task": TASK,
-        "settings": {**settings, "optimizer": model.network_.get_config()["compile"]["optimizer"]},
-        "features": model.pipeline_.get_config(),
+        "settings": {**settings, **windows, "optimizer": model.network_.get_config()["compile"]["optimizer"]},
+        "features": model.windows_.pipeline.get_config(),
         "classes": model.classes_.tolist(),
         "n_windows": model.n_windows_,
         "network": model.network_.get_config(),
@@ -45,6 +47,7 @@ def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> None:
     try:
         pipeline = Pipeline.from_config(config["features"])
         model.set_params(**config["settings"], features=pipeline)
+        windows = Windows(pipeline, model.window, model.hop or model.window)
         classes, network, n_windows = np.array(config["classes"]), config["network"], int(config["n_windows"])
         scaling = Scaling(tensors.pop(MEAN), tensors.pop(STD))
     except UnknownNameError:
@@ -52,14 +55,14 @@ def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> None:
     except (FastbpError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} does not describe an AudioClassifier: {error!r}.") from error
     model.network_ = network_from(network, tensors, path)
-    model.pipeline_, model.scaling_, model.classes_, model.n_windows_ = pipeline, scaling, classes, n_windows
+    model.windows_, model.scaling_, model.classes_, model.n_windows_ = windows, scaling, classes, n_windows
     model.history_, model.failures_ = None, {}
     _refuse_misfits(model, path)
 
 
 def _refuse_misfits(model: "AudioClassifier", path: object) -> None:
     """Features, scaling, network and classes must be of one size."""
-    n, n_classes = model.pipeline_.n_features, len(model.classes_)
+    n, n_classes = model.windows_.pipeline.n_features, len(model.classes_)
     scaling: list[NDArray[Any]] = [model.scaling_.mean, model.scaling_.std]
     sizes_fit = (model.network_.n_in, model.network_.n_out, model.classes_.shape) == (n, n_classes, (n_classes,))
     if not sizes_fit or any(part.shape != (n,) or part.dtype != np.float32 for part in scaling):

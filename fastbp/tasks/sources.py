@@ -88,16 +88,18 @@ def as_sounds(given: Any) -> list[Any]:
         ) from None
 
 
+def one_sound(given: Any) -> Any:
+    """The path or waveform, if it is a single one."""
+    sounds = as_sounds(given)
+    if len(sounds) != 1:
+        raise ArgumentError(f"One sound is needed; got {len(sounds)}.")
+    return sounds[0]
+
+
 def waveform(sound: Any, sr: float) -> np.ndarray:
-    """A waveform, or a pair (y, its rate), as float32 (n_samples,) at `sr` Hz."""
+    """A path, a waveform, or a pair (y, its rate), as float32 (n_samples,) at `sr` Hz."""
+    if isinstance(sound, (str, PathLike)):
+        return audio.load(sound, sr=sr)[0]
     y, rate = sound if isinstance(sound, tuple) and len(sound) == 2 else (sound, sr)
     samples = as_waveform(y)
     return samples if rate == sr else audio.resample(samples, rate, sr)
-
-
-def load_sound(sound: Any, sr: float) -> np.ndarray:
-    """One path, waveform or pair as float32 (n_samples,) at `sr` Hz."""
-    sounds = as_sounds(sound)
-    if len(sounds) != 1:
-        raise ArgumentError(f"One sound is needed; got {len(sounds)}.")
-    return audio.load(sounds[0], sr=sr)[0] if isinstance(sounds[0], (str, PathLike)) else waveform(sounds[0], sr)

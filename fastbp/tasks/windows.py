@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.audio.checks import check_int, check_seconds
 from fastbp.errors import ArgumentError
-from fastbp.features import Pipeline
+from fastbp.features import Pipeline, Pooling
 from fastbp.tasks.augment import other_channel
 
 Float32 = NDArray[np.float32]
@@ -32,6 +33,15 @@ class Windows:
     window: float
     hop: float
     copies: int = 0
+
+    def __post_init__(self) -> None:
+        check_int(self.copies, "augment", 0)
+        for name in ("window", "hop"):
+            check_seconds(getattr(self, name), name)
+            if getattr(self, name) == 0:
+                raise ArgumentError(f"{name}=0; expected more than 0 seconds.")
+        if not any(isinstance(step, Pooling) for step in self.pipeline.steps):
+            raise ArgumentError("The pipeline has no Pooling step; add Pooling(), which makes one row of a window.")
 
     def __call__(self, y: Float32) -> Float32:
         """Features of the windows of y (n_samples,); ArgumentError if it is digital silence."""

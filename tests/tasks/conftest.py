@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
+from classifier_settings import SMALL, SR
 
 from fastbp import audio, datasets
 from fastbp.tasks import AudioClassifier
-
-SR = 8000
-SMALL = {"sr": SR, "hidden": (16,), "epochs": 30}
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,4 @@
+"""A classifier small enough for tests."""
+
+SR = 8000
+SMALL = {"sr": SR, "hidden": (16,), "epochs": 30}
