@@ -1,0 +1,80 @@
+"""Matrix products alone: squares, and every product of the networks in training, transposes included."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from bench.contest import Contest, Entry
+from bench.nets import NETS
+
+SQUARES = {64: False, 128: False, 256: False, 512: False, 1024: False, 2048: False, 4096: True}  # n: slow
+N_CHECKED = 16  # rows of a product that are compared with float64
+Operands = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def operands(m: int, n: int, k: int, a_turned: bool, b_turned: bool) -> Operands:
+    """a (m, k), b (k, n), room for the product; a turned operand is the transpose of a contiguous array."""
+    rng = np.random.default_rng(0)
+    a, b = (
+        rng.standard_normal((cols, rows) if turned else (rows, cols), np.float32)
+        for rows, cols, turned in ((m, k, a_turned), (k, n, b_turned))
+    )
+    return a.T if a_turned else a, b.T if b_turned else b, np.empty((m, n), np.float32)
+
+
+def some_rows(out: np.ndarray) -> np.ndarray:
+    return out[:: -(-len(out) // N_CHECKED)]
+
+
+def exact(make: Callable[[], Operands]) -> np.ndarray:
+    a, b, _ = make()
+    return some_rows(a).astype(np.float64) @ b.astype(np.float64)
+
+
+def ours(make: Callable[[], Operands]) -> Entry:
+    import fastbp
+    from fastbp._kernels import load
+
+    a, b, out = make()
+    matmul, n_threads = load("core").matmul, fastbp.get_threads()
+    return Entry(lambda: matmul(a, b, None, out, n_threads), lambda: some_rows(out))
+
+
+def with_numpy(make: Callable[[], Operands]) -> Entry:
+    a, b, out = make()
+    return Entry(lambda: np.matmul(a, b, out=out), lambda: some_rows(out))
+
+
+def with_torch(make: Callable[[], Operands]) -> Entry:
+    import torch
+
+    a, b, out = (torch.from_numpy(array) for array in make())
+    return Entry(lambda: torch.mm(a, b, out=out), lambda: some_rows(out.numpy()))
+
+
+ENTRIES = {"fastbp": ours, "numpy": with_numpy, "torch": with_torch}
+
+
+def contest(case: str, m: int, n: int, k: int, a_turned: bool, b_turned: bool, slow: bool) -> Contest:
+    make = partial(operands, m, n, k, a_turned, b_turned)
+    return Contest(
+        "gemm",
+        case,
+        f"matrix product {case}: {m}x{k}{'T' * a_turned} @ {k}x{n}{'T' * b_turned}",
+        {name: partial(entry, make) for name, entry in ENTRIES.items()},
+        {"flop": 2.0 * m * n * k},
+        reference=partial(exact, make),
+        slow=slow,
+    )
+
+
+def contests() -> Iterator[Contest]:
+    for n, slow in SQUARES.items():
+        yield contest(str(n), n, n, n, False, False, slow)
+    for name, net in NETS.items():
+        for i, (n_in, n_out) in enumerate(net.layers, 1):
+            yield contest(f"{name}{i}-y", net.batch, n_out, n_in, False, False, net.slow)
+            yield contest(f"{name}{i}-dw", n_in, n_out, net.batch, True, False, net.slow)
+            if i > 1:
+                yield contest(f"{name}{i}-dx", net.batch, n_in, n_out, False, True, net.slow)
