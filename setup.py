@@ -30,7 +30,7 @@ def extension(name, flags=()):
     return Extension(
         f"fastbp._kernels.{name}",
         [f"fastbp/_kernels/{name}.pyx"],
-        include_dirs=["fastbp/_kernels"],
+        include_dirs=["fastbp/_kernels", "fastbp/include"],
         extra_compile_args=[*FLAGS, *SANITIZERS, *flags],
         extra_link_args=["-pthread", *SANITIZERS],
         define_macros=[("CYTHON_WITHOUT_ASSERTIONS", None)] if not DEBUG else [],

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fastbp.hookspecs import hookimpl
     from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
     from fastbp.network import Sequential, load_model
+    from fastbp.plugin_api import get_include
     from fastbp.threads import cpu_info, get_threads, set_threads
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "datasets",
     "errors",
     "features",
+    "get_include",
     "get_threads",
     "hookimpl",
     "initializers",
@@ -71,6 +73,7 @@ _HOMES = {
     "LayerNormalization": "layers",
     "Sequential": "network",
     "cpu_info": "threads",
+    "get_include": "plugin_api",
     "get_threads": "threads",
     "hookimpl": "hookspecs",
     "load_model": "network",

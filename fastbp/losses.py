@@ -27,7 +27,7 @@ class Loss(ABC):
     """
 
     name: ClassVar[str]
-    kernel: ClassVar[str | None] = None
+    kernel: ClassVar[Any] = None
     sparse: ClassVar[bool] = False  # labels are class numbers
 
     def prepare(self, y: Float32) -> Float32:
@@ -42,11 +42,13 @@ class Loss(ABC):
         """Name and options, from which `get` makes an equal object."""
         return {"name": self.name, **self.options()}
 
-    def plan_kernel(self) -> str | Callable[[Float32, Float32], tuple[Float32, Float32]]:
-        """What the plan runs: the kernel's name, or a function that gives (values, gradient)."""
-        if self.kernel is not None:
-            return self.kernel
-        return lambda y_true, y_pred: (self.values(y_true, y_pred), self.gradient(y_true, y_pred))  # type: ignore[attr-defined]
+    def plan_kernel(self) -> Any:
+        """What the plan runs: a kernel's name, a plug-in's capsule, or a function that gives (values, gradient)."""
+        return self._from_python if self.kernel is None else self.kernel
+
+    def _from_python(self, y_true: Float32, y_pred: Float32) -> tuple[Float32, Float32]:
+        targets = y_true.view(np.int32) if self.sparse else y_true
+        return self.values(targets, y_pred), self.gradient(targets, y_pred)  # type: ignore[attr-defined]
 
 
 @dataclass

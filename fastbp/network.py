@@ -169,7 +169,7 @@ class Sequential:
     def count_params(self) -> int:
         """Number of trained parameters, padding left out."""
         self._need_built()
-        return int(self.parameters.blocks[:, 1].sum())
+        return int(self.parameters.blocks[:, 1:].prod(axis=1).sum())
 
     def _tensors(self) -> list[Float32]:
         """Views of every tensor, layer by layer, trained ones first: Keras's order of weights."""

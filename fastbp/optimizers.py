@@ -47,7 +47,7 @@ class Optimizer(_Common, ABC):
 
     learning_rate: Any = 0.01
     name: ClassVar[str]
-    kernel: ClassVar[str | None] = None
+    kernel: ClassVar[Any] = None
 
     def __post_init__(self) -> None:
         self.schedule = schedules.get(self.learning_rate)

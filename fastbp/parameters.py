@@ -53,6 +53,6 @@ class FlatTensors(Mapping[str, Float32]):
 
     @property
     def blocks(self) -> NDArray[np.intp]:
-        """Start and length of each tensor, (n_tensors, 2)."""
-        rows = [(self.places[name], math.prod(shape)) for name, shape in self.shapes.items()]
-        return np.array(rows, np.intp).reshape(-1, 2)
+        """Start, rows and columns of each tensor, (n_tensors, 3); a vector has one row."""
+        rows = [(self.places[name], math.prod(shape[:-1]), shape[-1]) for name, shape in self.shapes.items()]
+        return np.array(rows, np.intp).reshape(-1, 3)

@@ -1,10 +1,10 @@
 """From a network to its plan: what the compiled engine is told about layers, loss and optimizer."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from fastbp import registry
 from fastbp._kernels import load
 from fastbp.optimizers import Optimizer
 
@@ -20,9 +20,13 @@ def make_plan(model: "Sequential", n_rows: int, n_threads: int, input_gradient: 
     plan.set_penalties(_penalties(model))
     if model.optimizer is not None:
         n_true = 1 if model.loss.sparse else model.n_out
-        plan.set_loss(model.loss.plan_kernel(), model.loss.options(), n_true, _last_activation(model))
-        kernel = model.optimizer.kernel or _python_step(model, model.optimizer)
-        plan.set_optimizer(kernel, model.optimizer.hyper(), model.slots, model.parameters.blocks)
+        loss, optimizer = model.loss, model.optimizer
+        plan.set_loss(
+            loss.plan_kernel(), loss.options(), n_true, _last_activation(model), partial(registry.origin, "loss", loss)
+        )
+        kernel = optimizer.kernel or _python_step(model, optimizer)
+        origin = partial(registry.origin, "optimizer", optimizer)
+        plan.set_optimizer(kernel, optimizer.hyper(), model.slots, model.parameters.blocks, origin)
     return plan
 
 
@@ -51,16 +55,7 @@ def _last_activation(model: "Sequential") -> str | None:
 
 
 def _python_step(model: "Sequential", optimizer: Optimizer) -> Callable[[int, float], None]:
-    """A plug-in's step as the plan calls it; the parameters are put back if it fails."""
+    """A plug-in's step as the plan calls it."""
     params, grads, slots, hyper = model.params, model.grads, model.slots, optimizer.hyper()
-    step, before = optimizer.step, np.empty_like(params)  # type: ignore[attr-defined]
-
-    def guarded(t: int, learning_rate: float) -> None:
-        np.copyto(before, params)
-        try:
-            step(params, grads, slots, t, {**hyper, "learning_rate": learning_rate})
-        except BaseException:
-            np.copyto(params, before)
-            raise
-
-    return guarded
+    step = optimizer.step  # type: ignore[attr-defined]
+    return lambda t, learning_rate: step(params, grads, slots, t, {**hyper, "learning_rate": learning_rate})

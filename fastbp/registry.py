@@ -143,6 +143,18 @@ def add_commands(cli: Any) -> None:
             _warn(replace(info, error=error))
 
 
+def origin(kind: str, thing: Any) -> str:
+    """Whose an optimizer, loss or feature is, for messages: "optimizer 'lion' of fastbp-lion 0.1.0"."""
+    owner = _loaded.owners.get((kind, thing.name)) if _loaded is not None else None
+    return f"{kind} {thing.name!r} of {owner or _distribution(type(thing))}"
+
+
+def add_note(error: Exception, kind: str, thing: Any) -> None:
+    """Say in a note of an exception that it comes from a plug-in's optimizer, loss or feature."""
+    if thing.name not in _built_ins(kind):
+        error.add_note(f"raised in {origin(kind, thing)}")
+
+
 def reload() -> None:
     """Forget all plug-ins, so that the next look-up loads them again: for tests of plug-ins."""
     global _loaded
@@ -222,6 +234,10 @@ def _register(
     """What a hook is given as `register(name, factory)`."""
     if not isinstance(name, str) or not name:
         raise PluginError(f"it registers {kind} {name!r}, but a name is a non-empty string")
+    if type(factory).__name__ == "PyCapsule":
+        from fastbp.plugin_api import from_capsule
+
+        factory = from_capsule(kind, name, factory)
     if not callable(factory):
         raise PluginError(f"it registers {factory!r} as {kind} {name!r}, which is not a class or other callable")
     taken_by = "itself" if (kind, name) in found else owner((kind, name))
@@ -320,6 +336,15 @@ def _identity(distribution: Any) -> tuple[str, str]:
         return distribution.name or "unnamed", distribution.version or "without version"
     except Exception:
         return f"distribution in {distribution.locate_file('')}", "with damaged metadata"
+
+
+def _distribution(cls: type) -> str:
+    """The distribution that a class comes with, and its version; the class itself where none is installed."""
+    from importlib import metadata
+
+    for name in metadata.packages_distributions().get(cls.__module__.partition(".")[0], []):
+        return f"{name} {metadata.version(name)}"
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _failing(reason: str) -> Callable[[], object]:

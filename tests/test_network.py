@@ -38,8 +38,8 @@ def test_padding_stays_zero_through_training():
     model = compiled([Dense(5, activation="tanh", kernel_regularizer="l1l2"), Dense(3)], 3, optimizer="nadam")
     model.fit(rng.standard_normal((50, 3)), rng.standard_normal((50, 3)), epochs=3)
     covered = np.zeros(len(model.params), bool)
-    for start, n in model.parameters.blocks:
-        covered[start : start + n] = True
+    for start, rows, columns in model.parameters.blocks:
+        covered[start : start + rows * columns] = True
     assert (model.params[~covered] == 0).all()
 
 

@@ -1,6 +1,6 @@
 """The training kernels; every build has the same names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,17 +27,19 @@ class Plan:
     ) -> None: ...
     def set_loss(
         self,
-        name: str | Callable[[Float32, Float32], tuple[Float32, Float32]],
+        kernel: Any,
         options: dict[str, Any],
         n_true: int,
         last_activation: str | None,
+        origin: Callable[[], str] | None = None,
     ) -> None: ...
     def set_optimizer(
         self,
-        name: str | Callable[[int, float], None],
+        kernel: Any,
         hyper: dict[str, Any],
         slots: Float32,
         blocks: NDArray[np.intp],
+        origin: Callable[[], str] | None = None,
     ) -> None: ...
     def set_penalties(self, penalties: list[tuple[int, int, float, float]]) -> None: ...
     def train(
@@ -67,6 +69,14 @@ class Plan:
     def step(self, t: int, learning_rate: float) -> None: ...
     def first_bad_layer(self, n_rows: int) -> int: ...
 
+class ClipFeature:
+    n_features: int
+    def __init__(
+        self, name: str, capsule: Any, sr: int, n_fft: int, win_length: int, hop_length: int, options: Sequence[float]
+    ) -> None: ...
+    def run(self, frames: Float32, out: Float32) -> None: ...
+
+def read_capsule(kind: str, name: str, capsule: Any) -> dict[str, Any]: ...
 def matmul(
     a: Float32, b: Float32, bias: Float32 | None = None, out: Float32 | None = None, n_threads: int = 1
 ) -> Float32: ...

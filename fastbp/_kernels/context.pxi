@@ -5,6 +5,8 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from fastbp.plugin_api cimport *
+
 import numpy as np
 
 cdef extern from "parallel.h" nogil:
@@ -54,6 +56,17 @@ cdef void fail(Context *ctx, object error) noexcept:
     """Stop the run and keep the exception for the caller."""
     ctx.stop = 1
     (<list>ctx.errors).append(error)
+
+
+cdef void fail_in_plugin(Context *ctx, object error, void *origin) noexcept:
+    """`fail`, with a note of where a plug-in's exception comes from."""
+    fail(ctx, error)
+    if origin == NULL or not isinstance(error, Exception):
+        return
+    try:
+        error.add_note(f"raised in {(<object>origin)()}")
+    except Exception as trouble:
+        error.add_note(f"raised in a plug-in ({trouble})")
 
 
 ctypedef struct Slices:

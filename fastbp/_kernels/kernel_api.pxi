@@ -88,7 +88,8 @@ def optimizer_kernel(str name, float[::1] params, float[::1] grads, float[:, ::1
     o.n = params.shape[0]
     o.t = t
     o.learning_rate = hyper["learning_rate"]
-    set_optimizer(&o, name, hyper)
+    set_hyper(&o, hyper)
+    choose_step(&o, name)
     if params.shape[0] == 0:
         return
     o.params = &params[0]
@@ -96,7 +97,7 @@ def optimizer_kernel(str name, float[::1] params, float[::1] grads, float[:, ::1
     for i in range(slots.shape[0]):
         o.slots[i] = &slots[i, 0]
     if blocks is not None and blocks.shape[0]:
-        o.blocks = &blocks[0, 0]
+        o.blocks = <const fastbp_block *>&blocks[0, 0]
         o.n_blocks = blocks.shape[0]
     with nogil:
         optimizer_step(&o, &scratch.ctx)

@@ -16,7 +16,11 @@ ctypedef struct Loss:
     float smoothing             # label smoothing of the cross-entropies
     int fused
     int from_logits
-    void *python                # a plug-in's object, else NULL
+    # of a plug-in
+    void *python                # its Python function (y_true, y_pred), else NULL
+    void *origin                # a Python function () that says whose it is
+    double (*native)(const float *t, const float *p, float *d, ptrdiff_t n, const double *options) noexcept nogil
+    const double *options
 
 
 cdef double mse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
@@ -267,14 +271,17 @@ cdef void python_loss(Loss *o, Context *ctx) noexcept:
     try:
         fill_from_python(o)
     except BaseException as error:
-        fail(ctx, error)
+        fail_in_plugin(ctx, error, o.origin)
 
 
 cdef int fill_from_python(Loss *o) except -1:
     rule = <object>o.python
-    y_true = np.asarray(<float[:o.n_rows, :o.n_true]>o.y_true)
-    y_pred = np.asarray(<float[:o.n_rows, :o.n_out]>o.y_pred)
+    y_true = np.asarray(<const float[:o.n_rows, :o.n_true]>o.y_true)
+    y_pred = np.asarray(<const float[:o.n_rows, :o.n_out]>o.y_pred)
     values, gradient = rule(y_true, y_pred)
+    if np.shape(values) != (o.n_rows,) or np.shape(gradient) != (o.n_rows, o.n_out):
+        raise PluginError(f"A loss gives values of shape {(o.n_rows,)} and a gradient of shape {(o.n_rows, o.n_out)}; "
+                          f"this one gave {np.shape(values)} and {np.shape(gradient)}.")
     np.asarray(<float[:o.n_rows]>o.values)[:] = values
     dy = np.asarray(<float[:o.n_rows, :o.n_out]>o.dy)
     weight = np.asarray(<const float[:o.n_rows]>o.weight)[:, None] if o.weight != NULL else 1.0

@@ -2,14 +2,13 @@
 # Scalars that depend on the step alone are worked out once a step, in double, by `prepare`.
 cdef enum:
     OPTIMIZER_SLICE = 16384
-    MAX_SLOTS = 8
 
 ctypedef struct Optimizer:
     void (*step)(Optimizer *, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
     void (*prepare)(Optimizer *) noexcept nogil
     float *params
     float *grads
-    float *slots[MAX_SLOTS]
+    float *slots[FASTBP_MAX_SLOTS]
     Py_ssize_t n
     double learning_rate, weight_decay
     double momentum, rho, beta_1, beta_2, epsilon
@@ -19,9 +18,21 @@ ctypedef struct Optimizer:
     uint64_t schedule_t
     double a, b, c              # set by prepare
     double clipvalue, clipnorm, global_clipnorm         # 0: off
-    const Py_ssize_t *blocks    # (n_blocks, 2): start and length of each tensor
+    const fastbp_block *blocks  # (n_blocks): place of each tensor
     Py_ssize_t n_blocks
-    void *python                # a plug-in's step, else NULL
+    Context *ctx
+    # of a plug-in
+    int whole                   # its step wants all elements at once
+    void *python                # its Python step (t, learning_rate), else NULL
+    void *origin                # a Python function () that says whose it is
+    fastbp_optimizer native     # the compiled one, with what each of its calls is handed
+    fastbp_step call
+    fastbp_tools tools
+    Py_ssize_t widest           # most columns that its gemm may ask for
+    int code                    # what a step returned that failed
+    float *state                # (n_state) all slots
+    Py_ssize_t n_state
+    float *kept                 # (n + n_state) params and slots before the step; NULL if it cannot fail
 
 
 cdef void sgd_step(Optimizer *o, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -190,7 +201,7 @@ cdef void nothing_to_prepare(Optimizer *o) noexcept nogil:
     pass
 
 
-cdef int set_optimizer(Optimizer *o, str name, dict hyper) except -1:
+cdef int set_hyper(Optimizer *o, dict hyper) except -1:
     o.momentum = hyper.get("momentum", 0.0)
     o.nesterov = hyper.get("nesterov", False)
     o.rho = hyper.get("rho", 0.0)
@@ -204,8 +215,12 @@ cdef int set_optimizer(Optimizer *o, str name, dict hyper) except -1:
     o.clipnorm = hyper.get("clipnorm") or 0.0
     o.global_clipnorm = hyper.get("global_clipnorm") or 0.0
     o.prepare = nothing_to_prepare
-    if name == "python": o.step = NULL
-    elif name == "sgd": o.step = momentum_step if o.momentum != 0 else sgd_step
+    return 0
+
+
+cdef int choose_step(Optimizer *o, str name) except -1:
+    """The kernel of a built-in optimizer; its hyper-parameters are set."""
+    if name == "sgd": o.step = momentum_step if o.momentum != 0 else sgd_step
     elif name == "adagrad": o.step = adagrad_step
     elif name == "adadelta": o.step = adadelta_step
     elif name == "rmsprop": o.step = rmsprop_step
@@ -259,7 +274,7 @@ cdef void scale_down(float *x, Py_ssize_t n, double norm, double limit) noexcept
 
 
 cdef void clip_gradients(Optimizer *o) noexcept nogil:
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, size
     cdef float limit = <float>o.clipvalue
     cdef float *g = o.grads
     if o.clipvalue != 0:
@@ -267,8 +282,9 @@ cdef void clip_gradients(Optimizer *o) noexcept nogil:
             g[i] = limit if g[i] > limit else (-limit if g[i] < -limit else g[i])
     if o.clipnorm != 0:
         for i in range(o.n_blocks):
-            g = o.grads + o.blocks[2 * i]
-            scale_down(g, o.blocks[2 * i + 1], sqrt(sum_of_squares(g, o.blocks[2 * i + 1])), o.clipnorm)
+            g = o.grads + o.blocks[i].offset
+            size = o.blocks[i].rows * o.blocks[i].columns
+            scale_down(g, size, sqrt(sum_of_squares(g, size)), o.clipnorm)
     if o.global_clipnorm != 0:
         scale_down(o.grads, o.n, sqrt(sum_of_squares(o.grads, o.n)), o.global_clipnorm)
 
@@ -276,16 +292,34 @@ cdef void clip_gradients(Optimizer *o) noexcept nogil:
 cdef void optimizer_step(Optimizer *o, Context *ctx) noexcept nogil:
     """One update of params and slots from grads; o.t and o.learning_rate are those of this step."""
     clip_gradients(o)
-    if o.python != NULL:
-        with gil:
-            python_step(o, ctx)
-        return
+    o.ctx = ctx
+    o.code = 0
+    if o.kept != NULL:
+        memcpy(o.kept, o.params, o.n * sizeof(float))
+        memcpy(o.kept + o.n, o.state, o.n_state * sizeof(float))
     o.prepare(o)
-    parallel_slices(ctx, o.n, OPTIMIZER_SLICE, update_slice, o)
+    parallel_slices(ctx, o.n, o.n if o.whole else OPTIMIZER_SLICE, update_slice, o)
+    if o.code != 0 or ctx.stop:
+        take_back(o)
 
 
-cdef void python_step(Optimizer *o, Context *ctx) noexcept:
+cdef void take_back(Optimizer *o) noexcept nogil:
+    """After a step that failed or was interrupted: params and slots as before it."""
+    if o.kept != NULL:
+        memcpy(o.params, o.kept, o.n * sizeof(float))
+        memcpy(o.state, o.kept + o.n, o.n_state * sizeof(float))
+    if not o.ctx.stop:
+        with gil:
+            fail_in_plugin(o.ctx, step_error(o), o.origin)
+
+
+cdef void python_step(Optimizer *o, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    with gil:
+        call_python_step(o)
+
+
+cdef void call_python_step(Optimizer *o) noexcept:
     try:
         (<object>o.python)(o.t, o.learning_rate)
     except BaseException as error:
-        fail(ctx, error)
+        fail_in_plugin(o.ctx, error, o.origin)

@@ -158,8 +158,9 @@ cdef class Plan:
         self.x_batch = self.floats(self.max_rows * self.n_in)
         return 0
 
-    def set_loss(self, name, dict options, Py_ssize_t n_true, str last_activation):
-        """The loss by kernel name, or a callable (y_true, y_pred) -> (values (n_rows,), gradient (n_rows, n_out))."""
+    def set_loss(self, kernel, dict options, Py_ssize_t n_true, str last_activation, origin=None):
+        """The loss: a kernel's name, the capsule of a compiled plug-in, or a callable (y_true, y_pred) -> (values (n_rows,),
+        gradient (n_rows, n_out)). origin: a callable () that says whose it is."""
         cdef Layer *last = &self.layers[self.n_layers - 1]
         memset(&self.loss, 0, sizeof(Loss))
         self.loss.n_true = n_true
@@ -169,32 +170,71 @@ cdef class Plan:
         self.loss.values = self.floats(self.max_rows)
         self.y_batch = self.floats(self.max_rows * n_true)
         self.weight_batch = self.floats(self.max_rows)
-        if callable(name):
-            self.arrays.append(name)
-            self.loss.python = <void *>name
+        self.arrays += [kernel, origin]
+        self.loss.origin = <void *>origin if origin is not None else NULL
+        if callable(kernel):
+            self.loss.python = <void *>kernel
+        elif isinstance(kernel, str):
+            set_loss(&self.loss, kernel, options, last_activation)
         else:
-            set_loss(&self.loss, name, options, last_activation)
+            self.set_native_loss(kernel, options)
 
-    def set_optimizer(self, name, dict hyper, float[:, ::1] slots, Py_ssize_t[:, ::1] blocks):
-        """The optimizer by kernel name, or a callable (t, learning_rate) that updates the parameters."""
+    cdef int set_native_loss(self, capsule, dict options) except -1:
+        cdef fastbp_loss native
+        read_loss("loss", capsule, &native)
+        self.loss.row = native_row
+        self.loss.native = native.row
+        self.loss.options = self.doubles(read_options("loss", native.options, native.n_options), options)
+        return 0
+
+    def set_optimizer(self, kernel, dict hyper, float[:, ::1] slots, Py_ssize_t[:, ::1] blocks, origin=None):
+        """The optimizer: a kernel's name, the capsule of a compiled plug-in, or a callable (t, learning_rate) that updates
+        the parameters. blocks (n, 3): see fastbp_block. origin: a callable () that says whose it is."""
         cdef Optimizer *o = &self.optimizer
         cdef Py_ssize_t i
-        if slots.shape[0] > MAX_SLOTS and not callable(name):
-            raise ValueError(f"at most {MAX_SLOTS} slots")
         memset(o, 0, sizeof(Optimizer))
         o.params = self.params
         o.grads = self.grads
         o.n = self.n_params
+        o.n_state = slots.shape[0] * slots.shape[1]
+        o.origin = <void *>origin if origin is not None else NULL
         o.n_blocks = blocks.shape[0]
-        set_optimizer(o, "python" if callable(name) else name, hyper)
-        if callable(name):
-            o.python = <void *>name
-        for i in range(min(slots.shape[0], MAX_SLOTS)):
-            if slots.shape[1]:
-                o.slots[i] = &slots[i, 0]
         if blocks.shape[0]:
-            o.blocks = &blocks[0, 0]
-        self.arrays += [name, slots, blocks]
+            o.blocks = <const fastbp_block *>&blocks[0, 0]
+        if o.n_state:
+            o.state = &slots[0, 0]
+            for i in range(min(slots.shape[0], FASTBP_MAX_SLOTS)):
+                o.slots[i] = &slots[i, 0]
+        self.arrays += [kernel, slots, blocks, origin]
+        set_hyper(o, hyper)
+        if callable(kernel):
+            o.python = <void *>kernel
+            o.step = python_step
+            o.whole = 1
+            o.weight_decay = 0
+        elif isinstance(kernel, str):
+            choose_step(o, kernel)
+            return
+        elif self.set_native_optimizer(kernel, hyper) & FASTBP_NO_FAIL:
+            return
+        o.kept = self.floats(o.n + o.n_state)
+
+    cdef uint32_t set_native_optimizer(self, capsule, dict hyper) except? 0:
+        """Its flags. A compiled optimizer that has a hyper-parameter called weight_decay sees to the decay itself."""
+        cdef fastbp_optimizer native
+        cdef Optimizer *o = &self.optimizer
+        read_optimizer("optimizer", capsule, &native)
+        options = read_options("optimizer", native.options, native.n_options)
+        set_native_optimizer(o, &native, self.doubles(options, hyper), self.ctx.n_threads)
+        if any(option[0] == "weight_decay" for option in options):
+            o.weight_decay = 0
+        return native.flags
+
+    cdef const double *doubles(self, list options, dict given):
+        """The values of a compiled plug-in's options, in its order; they live as long as the plan."""
+        cdef double[::1] values = np.array([given[name] or 0.0 for name, *_ in options] + [0.0], np.float64)
+        self.arrays.append(values)
+        return &values[0]
 
     def set_penalties(self, list penalties):
         """L1 and L2 on parts of the parameters: (start, n, l1, l2) each."""

@@ -6,10 +6,12 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp import registry
 from fastbp.errors import ArgumentError, ArgumentTypeError
 from fastbp.features.framing import FRAMINGS
 from fastbp.features.parameters import resolve
 from fastbp.features.waveform import as_waveform
+from fastbp.options import Option, check
 
 FloatArray = NDArray[np.float32]
 
@@ -24,6 +26,8 @@ class Feature:
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]] = ("sr", "n_fft", "win_length", "hop_length", "framing", "pad_mode")
 
+    options: ClassVar[tuple[Option, ...]] = ()  # numbers of its own, beside the parameters
+
     preset: str
     sr: int
     n_fft: int
@@ -33,7 +37,10 @@ class Feature:
     pad_mode: str
 
     def __init__(self, preset: str, given: Mapping[str, Any]) -> None:
-        self.__dict__.update(preset=preset, **resolve(self.name, self.parameters, preset, given))
+        own = {option.name: given[option.name] for option in self.options if option.name in given}
+        shared = {name: value for name, value in given.items() if name not in own}
+        self.__dict__.update(check(f"feature {self.name!r}", self.options, own))
+        self.__dict__.update(preset=preset, **resolve(self.name, self.parameters, preset, shared))
 
     def __call__(self, y: ArrayLike) -> FloatArray:
         """Features of the mono waveform y.
@@ -55,7 +62,12 @@ class Feature:
             y is of a type that holds no samples.
         """
         samples = as_waveform(y)
-        return self.compute(samples, self.require_frames(len(samples)))
+        n_frames = self.require_frames(len(samples))
+        try:
+            return self.compute(samples, n_frames)
+        except Exception as error:
+            registry.add_note(error, "feature", self)
+            raise
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Features (n_frames, n_features) of checked samples; what a feature class defines."""
@@ -97,7 +109,9 @@ class Feature:
 
     def get_config(self) -> dict[str, Any]:
         """Every parameter as a plain value, so that `from_config` does not depend on what the preset says then."""
-        return {"preset": self.preset} | {name: getattr(self, name) for name in self.parameters}
+        return {"preset": self.preset} | {
+            name: getattr(self, name) for name in (*self.parameters, *(option.name for option in self.options))
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Feature":

@@ -32,12 +32,12 @@ def run(core, name, options, n, steps, n_threads=1, blocks=None):
     exact = params.astype(np.float64)
     exact_slots = reference.new_slots(name, exact, options)
     slots = np.array(exact_slots, np.float32).reshape(len(exact_slots), n)
-    table = np.array(blocks or [(0, n)], np.intp)
+    table = np.array(blocks or [(0, 1, n)], np.intp)
     for t in range(1, steps + 1):
         grads = rng.standard_normal(n).astype(np.float32)
         exact_grads = grads.astype(np.float64)
         core.optimizer_kernel(name, params, grads, slots, t, hyper, table, n_threads)
-        reference.clip_gradients(exact_grads, [slice(a, a + size) for a, size in table], hyper)
+        reference.clip_gradients(exact_grads, [slice(a, a + rows * columns) for a, rows, columns in table], hyper)
         reference.optimizer_step(name, exact, exact_grads, exact_slots, t, options)
     return params, exact, slots, exact_slots
 
@@ -53,7 +53,8 @@ def test_twenty_steps_agree_with_float64(core, name, options, n_threads):
 
 @pytest.mark.parametrize("clip", CLIPS)
 def test_clipping_agrees_with_float64(core, clip):
-    params, exact, _, _ = run(core, "sgd", {"learning_rate": 0.1, **clip}, 96, 10, blocks=[(0, 64), (64, 16), (80, 16)])
+    blocks = [(0, 8, 8), (64, 1, 16), (80, 16, 1)]
+    params, exact, _, _ = run(core, "sgd", {"learning_rate": 0.1, **clip}, 96, 10, blocks=blocks)
     np.testing.assert_allclose(params, exact, rtol=1e-5, atol=1e-6)
 
 
