@@ -1,0 +1,80 @@
+"""`fastbp features`: the features of a sound file, as numbers, an array or a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastbp.cli.options import Arguments, add_command, setting, whole
+from fastbp.cli.tables import count
+from fastbp.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from fastbp.features import Feature
+
+ARRAYS, PICTURES = (".npy",), (".png", ".svg", ".pdf")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "features",
+        run,
+        "FILE [options]",
+        "features of a sound file, as an array or a picture",
+        "Work out the features of a sound file: float32 (frames, columns). Features: frames, spectrogram, mel, "
+        "logmel, mfcc, zcr, rms, and those of plug-ins. Presets: fastbp, librosa, torchaudio, kaldi, whisper.",
+        [
+            "fastbp features speech.wav",
+            "fastbp features speech.wav -o speech.npy --feature mfcc --set n_mfcc=20 --set deltas=2",
+            "fastbp features speech.wav -o speech.png --preset librosa",
+        ],
+    )
+    parser.add_argument("file", metavar="FILE", help="sound file")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path,
+                        help=f"file to write: {', '.join((*ARRAYS, *PICTURES))} (default: none)")  # fmt: skip
+    parser.add_argument("--feature", metavar="NAME", default="logmel", help="which feature (default: logmel)")
+    parser.add_argument("--preset", metavar="NAME", default="fastbp", help="whose conventions (default: fastbp)")
+    parser.add_argument("--sr", metavar="HZ", type=whole(1000), help="rate to resample to (default: the preset's)")
+    parser.add_argument("--set", metavar="NAME=VALUE", type=setting, action="append", default=[], dest="settings",
+                        help="any other parameter of the feature, such as n_fft=1024 (repeatable)")  # fmt: skip
+
+
+def run(arguments: Arguments) -> None:
+    """Work the features out, describe them, and write them if a file is named."""
+    from fastbp import audio
+
+    out = arguments.output
+    if out is not None and out.suffix.lower() not in (*ARRAYS, *PICTURES):
+        raise ArgumentError(f"{out}: the output must end in {', '.join((*ARRAYS, *PICTURES))}.")
+    feature = _feature(arguments)
+    info = audio.info(arguments.file)
+    y, _ = audio.load(arguments.file, sr=feature.sr)
+    values = feature(y)
+    resampled = "" if info.sr == feature.sr else f", resampled to {feature.sr} Hz"
+    print(f"{arguments.file}: {info.duration:.2f} s, {info.sr} Hz, {count(info.channels, 'channel')}{resampled}")
+    hop = 1000 * feature.hop_length / feature.sr
+    print(f"{feature.name} ({arguments.preset}): {count(len(values), 'frame')}, one every {hop:.4g} ms, "
+          f"x {count(values.shape[1], 'column')}, from {values.min():.4g} to {values.max():.4g}")  # fmt: skip
+    if out is not None:
+        _write(out, values, feature, arguments)
+        print(f"written to {out}")
+
+
+def _feature(arguments: Arguments) -> "Feature":
+    from fastbp import registry
+
+    given = dict(arguments.settings) | ({} if arguments.sr is None else {"sr": arguments.sr})
+    factory = registry.look_up("feature", arguments.feature)
+    return factory(preset=arguments.preset, **given)
+
+
+def _write(out: Path, values: Any, feature: "Feature", arguments: Arguments) -> None:
+    if out.suffix.lower() in PICTURES:
+        from fastbp.plots import plot_features
+
+        plot_features(values, out, feature, title=f"{feature.name} of {Path(arguments.file).name}")
+        return
+    import numpy as np
+
+    with out.open("wb") as stream:
+        np.save(stream, values)

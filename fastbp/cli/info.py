@@ -1,0 +1,70 @@
+"""`fastbp info`: versions, processor, threads."""
+
+import json
+import platform
+from importlib import metadata
+from typing import Any
+
+from fastbp.cli.options import Arguments, add_command
+
+LIBRARIES = ("numpy", "soundfile", "soxr", "pluggy", "tqdm", "matplotlib")
+EXTRAS = {"tqdm": "progress", "matplotlib": "plots"}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "info",
+        run,
+        "[options]",
+        "versions, CPU build and threads",
+        "Show versions, the kernels chosen for this processor, and the number of threads.",
+        ["fastbp info", "FASTBP_CPU=baseline fastbp info --json"],
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: Arguments) -> None:
+    """Print what `gather` finds."""
+    found = gather()
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    libraries = [f"{name} {version or _missing(name)}" for name, version in found["libraries"].items()]
+    lines = {
+        "fastbp": found["fastbp"],
+        "python": f"{found['python']} on {found['platform']}",
+        "libraries": ", ".join(libraries),
+        "CPU build": f"{found['build']} (this machine supports {', '.join(found['supports'])}; FASTBP_CPU caps it)",
+        "threads": f"{found['threads']} (FASTBP_NUM_THREADS changes it)",
+        "precision": found["precision"],
+        "cache": found["cache"],
+    }
+    for name, value in lines.items():
+        print(f"{name:10} {value}")
+
+
+def gather() -> dict[str, Any]:
+    """All of it, ready for JSON."""
+    from fastbp import __version__, cpu_info, datasets
+
+    return {
+        "fastbp": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        **cpu_info(),
+        "cache": str(datasets.cache_dir()),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _missing(name: str) -> str:
+    return f"not installed (pip install 'fastbp[{EXTRAS[name]}]')" if name in EXTRAS else "not installed"

@@ -1,0 +1,110 @@
+"""How a command is added, and what the values of its options may be."""
+
+import argparse
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Arguments = argparse.Namespace
+
+WORDS = {"true": True, "false": False}
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[Arguments], int | None],
+    usage: str,
+    summary: str,
+    description: str,
+    examples: Sequence[str],
+) -> argparse.ArgumentParser:
+    """A new command; its --help ends with the examples."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        usage=f"fastbp {name} {usage}",
+        description=textwrap.fill(description, 78),
+        epilog="\n  ".join(["examples:", *examples]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error arose")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Type of an option: a whole number of at least `least`."""
+
+    def check(text: str) -> int:
+        value = _converted(int, text)
+        if value is None or value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return value
+
+    return check
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Type of an option: a number from `least` to `most`."""
+
+    def check(text: str) -> float:
+        value = _converted(float, text)
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        return value
+
+    return check
+
+
+def positive(text: str) -> float:
+    """Type of an option: a finite number above 0."""
+    value = _converted(float, text)
+    if value is None or not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Type of an option: widths of layers, "64,32"; empty for no layers."""
+    values = [_converted(int, word) for word in text.split(",")] if text.strip() else []
+    if any(value is None or value < 1 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 64,32")
+    return tuple(value for value in values if value is not None)
+
+
+def optimizer(text: str) -> str:
+    """Type of an option: name of an optimizer, built in or of a plug-in."""
+    from fastbp import registry
+    from fastbp.errors import UnknownNameError
+
+    try:
+        registry.look_up("optimizer", text)
+    except UnknownNameError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Type of an option: "name=value"."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    return name, value
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Type of an option: "name=value", the value being a whole number, a number, true or false, else text."""
+    name, value = assignment(text)
+    for kind in (int, float):
+        if (converted := _converted(kind, value)) is not None:
+            return name, converted
+    return name, WORDS.get(value.lower(), value)
+
+
+def _converted(kind: Callable[[str], Any], text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        return None

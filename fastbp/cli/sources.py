@@ -1,0 +1,76 @@
+"""Labelled sound files on the command line: how to name them, what was found, what could not be used."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastbp.cli.options import Arguments, assignment
+from fastbp.cli.tables import table
+from fastbp.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from fastbp.corpus import Listing
+
+TABLE_OPTIONS = {"where": "where", "label": "label", "group": "group", "split_column": "split"}
+FOLDER_OPTIONS = {"group_from": "group_from"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The argument that names labelled sound files, and how to read it."""
+    parser.add_argument("source", metavar="DIR|CSV", help="folder of class folders, or table file,label[,split,group]")
+    table = parser.add_argument_group("reading a CSV file (or the manifest.csv of a folder)")
+    table.add_argument("--where", metavar="COLUMN=VALUE[,VALUE]", type=assignment, action="append",
+                       help="take only rows with these values (repeatable)")  # fmt: skip
+    table.add_argument("--label", metavar="COLUMN", help="column of the classes (default: label)")
+    table.add_argument("--group", metavar="COLUMN", help="column of speakers or tracks, kept together (default: group)")
+    table.add_argument("--split-column", metavar="COLUMN", help="column of train, valid, test (default: split)")
+    folder = parser.add_argument_group("reading a folder")
+    folder.add_argument("--group-from", metavar="parent|REGEX",
+                        help="what in a path is its speaker or track: its folder's name, or a match")  # fmt: skip
+
+
+def read(arguments: Arguments, min_classes: int) -> "Listing":
+    """The sound files the user named, with labels.
+
+    Raises
+    ------
+    ArgumentError, AudioError
+        The options do not suit the source; or see `fastbp.corpus.read`.
+    """
+    from fastbp import corpus
+
+    path = Path(arguments.source)
+    is_table = path.suffix.lower() == ".csv" or (path / corpus.MANIFEST).is_file()
+    usable, useless = (TABLE_OPTIONS, FOLDER_OPTIONS) if is_table else (FOLDER_OPTIONS, TABLE_OPTIONS)
+    for name in useless:
+        if getattr(arguments, name) is not None:
+            what = "read from a CSV file" if is_table else "a folder without manifest.csv"
+            raise ArgumentError(f"--{name.replace('_', '-')} cannot be used: {path} is {what}.")
+    options = {usable[name]: getattr(arguments, name) for name in usable if getattr(arguments, name) is not None}
+    if "where" in options:
+        options["where"] = _merged(options["where"])
+    return corpus.read(path, min_classes=min_classes, **options)
+
+
+def _merged(where: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Values by column; the same column twice adds up."""
+    merged: dict[str, list[str]] = {}
+    for column, values in where:
+        merged.setdefault(column, []).extend(value.strip() for value in values.split(","))
+    return merged
+
+
+def describe(listing: "Listing", groups: str = "groups") -> str:
+    """A table of files, and of groups (so called) if there are any, by class and split."""
+    import numpy as np
+
+    from fastbp.corpus import SPLITS
+
+    splits = [name for name in SPLITS if listing.splits is not None and (listing.splits == name).any()]
+    columns = [(name, listing.part(name)) for name in splits]
+    columns += [("all", listing)] if len(columns) != 1 else []
+    rows = [(str(label), *(f"{(part.labels == label).sum():,}" for _, part in columns)) for label in listing.classes]
+    rows.append(("files", *(f"{len(part):,}" for _, part in columns)))
+    if listing.groups is not None:
+        rows.append((groups, *(f"{len(np.unique(np.asarray(part.groups))):,}" for _, part in columns)))
+    return table(("", *(name for name, _ in columns)), rows)
