@@ -18,6 +18,7 @@ from fastbp.audio.quantise import (
 )
 from fastbp.audio.reading import info, load
 from fastbp.audio.resampling import resample
+from fastbp.audio.streaming import blocks
 from fastbp.audio.writing import save
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AudioPermissionError",
     "alaw_decode",
     "alaw_encode",
+    "blocks",
     "dequantise",
     "find",
     "frame",

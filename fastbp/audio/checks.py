@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp.errors import ArgumentError, ArgumentTypeError
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
+NUMBERS = (int, float, np.integer, np.floating)
 
 
 def check_number(value: Any, name: str, expected: str) -> None:
     """Refuse what is not a real number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool) or not isinstance(value, NUMBERS):
         raise ArgumentTypeError(f"{name}={value!r} is a {type(value).__name__}; expected {expected}.")
 
 
@@ -35,8 +36,13 @@ def check_seconds(value: float, name: str) -> None:
 
 def as_path(path: Any, name: str, expected: str = "a str or a PathLike") -> Path:
     """`path` as a Path."""
+    return Path(as_filename(path, name, expected))
+
+
+def as_filename(path: Any, name: str, expected: str = "a str or a PathLike") -> str:
+    """`path` as a str."""
     try:
-        return Path(os.fsdecode(path))
+        return os.fsdecode(path)
     except TypeError:
         raise ArgumentTypeError(f"{name} is a {type(path).__name__}; expected {expected}.") from None
 

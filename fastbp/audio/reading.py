@@ -2,11 +2,13 @@
 
 import math
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp import _kernels
 from fastbp.audio import containers
 from fastbp.audio.checks import check_rate, check_seconds
 from fastbp.audio.containers import AudioInfo
@@ -92,15 +94,17 @@ def load(
     """
     from fastbp.audio.opening import open_sound
 
-    _check_arguments(sr, offset, duration)
+    check_arguments(sr, offset, duration)
     with open_sound(path) as sound:
-        start, n_wanted = _segment(sound, offset, duration)
-        y = _read(sound, start, n_wanted, mono)
+        start, n_wanted = segment(sound, offset, duration)
+        blocks = list(read_segment(sound, start, n_wanted, mono, max(1, BLOCK_SAMPLES // sound.info.channels)))
+        y = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)
         rate = sound.info.sr
     return (y, rate) if sr is None or sr == rate else (resample(y, rate, sr), sr)
 
 
-def _check_arguments(sr: float | None, offset: float, duration: float | None) -> None:
+def check_arguments(sr: float | None, offset: float, duration: float | None) -> None:
+    """Refuse what `load` can't use."""
     if sr is not None:
         check_rate(sr)
     check_seconds(offset, "offset")
@@ -110,7 +114,7 @@ def _check_arguments(sr: float | None, offset: float, duration: float | None) ->
             raise ArgumentError("duration=0 asks for no samples; give a positive number of seconds or None for all.")
 
 
-def _segment(sound: "Sound", offset: float, duration: float | None) -> tuple[int, int]:
+def segment(sound: "Sound", offset: float, duration: float | None) -> tuple[int, int]:
     """First frame and number of frames to read."""
     start = _nearest(offset * sound.info.sr)
     if start >= sound.info.frames:
@@ -123,49 +127,31 @@ def _nearest(n_frames: float) -> int:
     return math.floor(min(n_frames, 2.0**62) + 0.5)
 
 
-def _read(sound: "Sound", start: int, n_wanted: int, mono: bool) -> NDArray[np.float32]:
-    """`n_wanted` frames from `start` on, block by block, as `load` returns them."""
-    blocks, done = [], 0
-    try:
-        _go_to(sound, start)
-        while done < n_wanted and len(block := _read_block(sound, n_wanted - done)):
-            blocks.append(_mix(block) if mono else np.ascontiguousarray(block.T))
-            done += len(block)
-    except RuntimeError as error:
-        raise sound.damaged(error) from error
+def read_segment(sound: "Sound", start: int, n_wanted: int, mono: bool, at_most: int) -> Iterator[NDArray[np.float32]]:
+    """`n_wanted` frames from `start` on, as `load` returns them, in blocks of `at_most` frames."""
+    sound.go_to(start)
+    done = 0
+    while done < n_wanted and len(block := sound.read_block(min(at_most, n_wanted - done))):
+        _check_level(block, sound.name)
+        yield _mix(block) if mono else np.ascontiguousarray(block.T)
+        done += len(block)
     if done < n_wanted or start + done == sound.info.frames:
         _check_length(sound, start + done)
     if not done:
         raise sound.truncated(start, f"{sound.info.frames}")
-    y = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)
-    if not (y.min() >= -MAX_LEVEL and y.max() <= MAX_LEVEL):
+
+
+def _check_level(block: NDArray[np.float32], name: str) -> None:
+    if not _kernels.load("audio").peak(block.reshape(-1)) <= MAX_LEVEL:
         raise AudioError(
-            f"{sound.name} holds samples that are NaN, infinite or beyond 2**31; expected a full scale of 1. "
+            f"{name} holds samples that are NaN, infinite or beyond 2**31; expected a full scale of 1. "
             "Repair it or leave it out."
         )
-    return y
-
-
-def _read_block(sound: "Sound", at_most: int) -> NDArray[np.float32]:
-    n_frames = max(1, BLOCK_SAMPLES // sound.info.channels)
-    return sound.file.read(min(n_frames, at_most), dtype="float32", always_2d=True)
-
-
-def _go_to(sound: "Sound", start: int) -> None:
-    if start and sound.file.can_seek():
-        sound.file.seek(start)
-        return
-    while start and (skipped := len(_read_block(sound, start))):
-        start -= skipped
 
 
 def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of the channels of (n_frames, n_channels), column by column: many times faster than along the short axis."""
-    n_channels = block.shape[1]
-    if n_channels == 1:
-        return block[:, 0]
-    with np.errstate(over="ignore", invalid="ignore"):
-        return sum(block.T[1:], block[:, 0]) / np.float32(n_channels)
+    """Mean of the channels of (n_frames, n_channels)."""
+    return block[:, 0] if block.shape[1] == 1 else _kernels.load("audio").mix(block)
 
 
 def _check_length(sound: "Sound", found: int) -> None:
