@@ -84,6 +84,16 @@ class Feature:
         return len(self.feature_names)
 
     @property
+    def lookahead_frames(self) -> int | None:
+        """How many later frames a row depends on, beyond the samples of its own; None: on the whole clip."""
+        return 0
+
+    @property
+    def causal(self) -> bool:
+        """True if a row depends on no sample after its own frame: what a stream gives without delay."""
+        return self.lookahead_frames == 0
+
+    @property
     def offset(self) -> int:
         """First sample of frame 0; negative where a clip is padded in front."""
         return FRAMINGS[self.framing][1](self.n_fft, self.win_length, self.hop_length)

@@ -151,6 +151,11 @@ class LogMel(MelSpectrogram):
     top_db: float
     relative: bool
 
+    @property
+    def lookahead_frames(self) -> int | None:
+        """None with top_db, which looks for the loudest frame."""
+        return None if self.top_db > 0 else 0
+
     @cached_property
     def _plan(self) -> Any:
         gain, offset = LOGS[self.log]
@@ -235,6 +240,12 @@ class MFCC(LogMel):
         """mfcc_0, ... (from first_mfcc on), then mfcc_delta_0, ... and mfcc_delta2_0, ..."""
         kinds = ("", "_delta", "_delta2")[: 1 + self.deltas]
         return [f"mfcc{kind}_{i}" for kind in kinds for i in range(self.first_mfcc, self.n_mfcc)]
+
+    @property
+    def lookahead_frames(self) -> int | None:
+        """None with top_db. Each regression looks delta_width // 2 ahead, "savgol" at the start to its full width."""
+        reach = self.deltas * (self.delta_width // 2) if self.delta == "regression" else self.delta_width - 1
+        return None if self.top_db > 0 else reach if self.deltas else 0
 
     def basis(self) -> filters.Array:
         """The liftered cosines, float64 (n_mfcc - first_mfcc, n_mels)."""

@@ -34,6 +34,16 @@ class Step:
         """Names of the columns that come out."""
         return layout
 
+    @property
+    def lookahead_frames(self) -> int | None:
+        """How many later rows a row that comes out depends on; None: on the whole clip."""
+        return None
+
+    @property
+    def causal(self) -> bool:
+        """True if a row that comes out depends on no later one."""
+        return self.lookahead_frames == 0
+
     def get_config(self) -> dict[str, Any]:
         """The parameters as plain values."""
         return {}

@@ -55,6 +55,11 @@ class Frames(_Temporal):
         """frames_0, ...: one name per sample of a frame."""
         return [f"frames_{i}" for i in range(self.win_length)]
 
+    @property
+    def lookahead_frames(self) -> int | None:
+        """None unless normalize is "none"."""
+        return 0 if self.normalize == "none" else None
+
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Frames (n_frames, win_length) of checked samples."""
         level = clip_level(y, self.normalize)
