@@ -2,8 +2,9 @@
 # instructions whatever its neighbours are, so the bits do not depend on how a signal's frames are split into calls.
 import numpy as np
 
-from libc.math cimport sqrt
-from libc.stdint cimport int32_t, uint32_t
+from libc.float cimport DBL_MIN
+from libc.math cimport log, sqrt
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
@@ -24,6 +25,9 @@ LANES = VL
 include "fft.pxi"
 include "spectral.pxi"
 include "temporal.pxi"
+include "lpc.pxi"
+include "pitch.pxi"
+include "recursion.pxi"
 include "wav.pxi"
 
 
