@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,19 +51,19 @@ def run(arguments: Arguments) -> None:
     folder, kind = _recordings(arguments)
     listing = _listing(folder, arguments.seed)
     print(indented(sources.describe(listing, "speakers, tracks")))
-    print(heading("\n2. Training"))
+    print("\n" + heading("2. Training"))
     model = _train(listing, arguments.seed)
-    print(heading("\n3. Test, on speakers and tracks never heard in training"))
+    print("\n" + heading("3. Test, on speakers and tracks never heard in training"))
     found = model.evaluate(listing, split="test")
     print(indented(str(found)))
-    print(f"\n  {percent(found.accuracy)} of {count(found.n_files, f'{kind} clip')} right")
-    print(heading("\n4. Files"))
+    print(f"\n  clip accuracy {percent(found.accuracy)}, on {count(found.n_files, f'{kind} clip')}")
+    print("\n" + heading("4. Files"))
     _keep("model", out / MODEL, model.save)
-    _keep("a test of it", out / MIX, lambda path: _write_mix(listing.part("test"), path))
+    _keep("two test clips in one file", out / MIX, lambda path: _write_mix(listing.part("test"), path))
     _draw(model, found, out)
-    print(heading("\n5. Listening, with the model loaded again"))
+    print("\n" + heading("5. Listening, with the model loaded again"))
     _listen(out, listing.part("test"))
-    print(heading(f"\nDone in {time.monotonic() - started:.1f} s. Next:"))
+    print("\n" + heading(f"Done in {time.monotonic() - started:.1f} s. Next:"))
     print(indented(_next(out, folder)))
 
 
@@ -92,7 +93,7 @@ def _train(listing: "Listing", seed: int) -> "AudioClassifier":
     from fastbp.tasks import AudioClassifier
 
     model = AudioClassifier(seed=seed)
-    model.fit(listing)
+    model.fit(listing, verbose="auto" if find_spec("tqdm") else 0)  # without tqdm it would be a line an epoch
     print(indented(describe_training(model)))
     return model
 
@@ -133,8 +134,8 @@ def _listen(out: Path, test: "Listing") -> None:
     model = AudioClassifier.load(out / MODEL)
     clip, truth = Path(test.files[-1]), test.labels[-1]
     result = predict.classify(model, clip, timeline=False)
-    print(f"  {clip.name}, which is {truth}: {result['label']} (probability {result['probability']:.3f})")
-    print(f"  {MIX}, {' and then '.join(CLASSES)}:")
+    print(f"  {clip.name} ({truth}): {result['label']}, probability {result['probability']:.3f}")
+    print(f"  {MIX} ({', then '.join(CLASSES)}), second by second:")
     print(indented(predict.timeline_text(predict.classify(model, out / MIX, timeline=True)["timeline"]), by=4))
 
 

@@ -1,6 +1,8 @@
-"""Labelled sound files on the command line: how to name them, what was found, what could not be used."""
+"""Labelled sound files on the command line: how to name them, what was found."""
 
 import argparse
+import inspect
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,19 +13,21 @@ from fastbp.errors import ArgumentError
 if TYPE_CHECKING:
     from fastbp.corpus import Listing
 
-TABLE_OPTIONS = {"where": "where", "label": "label", "group": "group", "split_column": "split"}
-FOLDER_OPTIONS = {"group_from": "group_from"}
+OPTIONS = {"where": "where", "label": "label", "group": "group", "split_column": "split", "group_from": "group_from"}
+NO_GROUPS = "No groups: a speaker or track may be in training and validation both (see --group, --group-from)."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The argument that names labelled sound files, and how to read it."""
     parser.add_argument("source", metavar="DIR|CSV", help="folder of class folders, or table file,label[,split,group]")
-    table = parser.add_argument_group("reading a CSV file (or the manifest.csv of a folder)")
-    table.add_argument("--where", metavar="COLUMN=VALUE[,VALUE]", type=assignment, action="append",
+    columns = parser.add_argument_group("reading a CSV file (or the manifest.csv of a folder)")
+    columns.add_argument("--where", metavar="COLUMN=VALUE[,VALUE]", type=assignment, action="append",
                        help="take only rows with these values (repeatable)")  # fmt: skip
-    table.add_argument("--label", metavar="COLUMN", help="column of the classes (default: label)")
-    table.add_argument("--group", metavar="COLUMN", help="column of speakers or tracks, kept together (default: group)")
-    table.add_argument("--split-column", metavar="COLUMN", help="column of train, valid, test (default: split)")
+    columns.add_argument("--label", metavar="COLUMN", help="column of the classes (default: label)")
+    columns.add_argument(
+        "--group", metavar="COLUMN", help="column of speakers or tracks, kept together (default: group)"
+    )
+    columns.add_argument("--split-column", metavar="COLUMN", help="column of train, valid, test (default: split)")
     folder = parser.add_argument_group("reading a folder")
     folder.add_argument("--group-from", metavar="parent|REGEX",
                         help="what in a path is its speaker or track: its folder's name, or a match")  # fmt: skip
@@ -40,16 +44,24 @@ def read(arguments: Arguments, min_classes: int) -> "Listing":
     from fastbp import corpus
 
     path = Path(arguments.source)
-    is_table = path.suffix.lower() == ".csv" or (path / corpus.MANIFEST).is_file()
-    usable, useless = (TABLE_OPTIONS, FOLDER_OPTIONS) if is_table else (FOLDER_OPTIONS, TABLE_OPTIONS)
-    for name in useless:
-        if getattr(arguments, name) is not None:
-            what = "read from a CSV file" if is_table else "a folder without manifest.csv"
+    given = {name: getattr(arguments, name) for name in OPTIONS if getattr(arguments, name) is not None}
+    for name in given:
+        if OPTIONS[name] not in _understood(path):
+            what = "a table or archive" if name == "group_from" else "a folder of class folders"
             raise ArgumentError(f"--{name.replace('_', '-')} cannot be used: {path} is {what}.")
-    options = {usable[name]: getattr(arguments, name) for name in usable if getattr(arguments, name) is not None}
+    options = {OPTIONS[name]: value for name, value in given.items()}
     if "where" in options:
         options["where"] = _merged(options["where"])
     return corpus.read(path, min_classes=min_classes, **options)
+
+
+def _understood(path: Path) -> Collection[str]:
+    """Names of the options that the reader of a source takes; all of them if nothing can read it."""
+    from fastbp import corpus
+    from fastbp.corpus.reading import reader_of
+
+    reader = corpus.from_csv if (path / corpus.MANIFEST).is_file() else reader_of(path)
+    return inspect.signature(reader).parameters if reader else OPTIONS.values()
 
 
 def _merged(where: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -73,4 +85,5 @@ def describe(listing: "Listing", groups: str = "groups") -> str:
     rows.append(("files", *(f"{len(part):,}" for _, part in columns)))
     if listing.groups is not None:
         rows.append((groups, *(f"{len(np.unique(np.asarray(part.groups))):,}" for _, part in columns)))
-    return table(("", *(name for name, _ in columns)), rows)
+    shown = table(("", *(name for name, _ in columns)), rows)
+    return shown if listing.groups is not None else f"{shown}\n{NO_GROUPS}"
