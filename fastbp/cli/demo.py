@@ -54,7 +54,7 @@ def run(arguments: Arguments) -> None:
     print("\n" + heading("2. Training"))
     model = _train(listing, arguments.seed)
     print("\n" + heading("3. Test, on speakers and tracks never heard in training"))
-    found = model.evaluate(listing, split="test")
+    found = model.evaluate(listing, split="test", verbose=_verbose())
     print(indented(str(found)))
     print(f"\n  clip accuracy {percent(found.accuracy)}, on {count(found.n_files, f'{kind} clip')}")
     print("\n" + heading("4. Files"))
@@ -93,9 +93,14 @@ def _train(listing: "Listing", seed: int) -> "AudioClassifier":
     from fastbp.tasks import AudioClassifier
 
     model = AudioClassifier(seed=seed)
-    model.fit(listing, verbose="auto" if find_spec("tqdm") else 0)  # without tqdm it would be a line an epoch
+    model.fit(listing, verbose=_verbose())
     print(indented(describe_training(model)))
     return model
+
+
+def _verbose() -> str | int:
+    """Bars in a terminal; nothing without tqdm, as it would be a line an epoch."""
+    return "auto" if find_spec("tqdm") else 0
 
 
 def _keep(what: str, path: Path, write: Callable[[Path], object]) -> None:
