@@ -1,17 +1,20 @@
 """Types of the audio kernels; every build has the same ones."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float32]
+ComplexArray = NDArray[np.complex64]
 PadMode = Literal["constant", "reflect", "symmetric", "edge"]
 
 LANES: int
 MOMENTS: tuple[str, ...]
 PAD_MODES: dict[str, int]
 PCM_CODINGS: dict[str, int]
+REDUCTIONS: dict[str, int]
 
 class RealFFT:
     n_fft: int
@@ -55,6 +58,57 @@ class SpectralPlan:
     ) -> None: ...
     def run(self, y: FloatArray, n_frames: int, first: int = 0) -> FloatArray: ...
 
+class Reduction:
+    n_out: int
+    def __init__(
+        self,
+        kind: str,
+        n_bins: int,
+        *,
+        power: int = 1,
+        hz_per_bin: float = 1.0,
+        parameter: float = 0.0,
+        matrix: ArrayLike | None = None,
+        log: tuple[float, float, float] | None = None,
+        extremes: ArrayLike | None = None,
+    ) -> None: ...
+
+class ReductionPlan(SpectralPlan):
+    def __init__(
+        self,
+        reductions: Sequence[Reduction],
+        n_fft: int,
+        hop_length: int,
+        window: ArrayLike,
+        *,
+        offset: int = 0,
+        pad_mode: PadMode = "constant",
+        remove_mean: bool = False,
+        pre_emphasis: float = 0.0,
+    ) -> None: ...
+
+class StftPlan(SpectralPlan):
+    def transform(self, y: FloatArray, n_frames: int, first: int = 0) -> ComplexArray: ...
+
+class ConstantQPlan(StftPlan):
+    def __init__(
+        self,
+        basis: ArrayLike,
+        n_fft: int,
+        hop_length: int,
+        window: ArrayLike,
+        *,
+        offset: int = 0,
+        pad_mode: PadMode = "constant",
+    ) -> None: ...
+
+class InversePlan:
+    n_fft: int
+    hop_length: int
+    offset: int
+    def __init__(self, n_fft: int, hop_length: int, window: ArrayLike, *, offset: int = 0) -> None: ...
+    def run(self, spectrum: ComplexArray, n_samples: int) -> FloatArray: ...
+
 class FrameReader:
     win_length: int
     hop_length: int
@@ -73,3 +127,9 @@ def delta(x: FloatArray, taps: FloatArray, inside: bool = False) -> FloatArray: 
 def moments(x: FloatArray) -> NDArray[np.float64]: ...
 def pcm_samples(content: bytes | bytearray | memoryview, coding: int) -> FloatArray: ...
 def mix(x: FloatArray) -> FloatArray: ...
+def griffin_lim_update(
+    x: ComplexArray, rebuilt: ComplexArray, previous: ComplexArray, magnitude: FloatArray, momentum: float
+) -> None: ...
+def median_filter(x: FloatArray, width: int, axis: int) -> FloatArray: ...
+def soft_mask(x: FloatArray, reference: FloatArray, power: float = 2.0, neither: float = 0.5) -> FloatArray: ...
+def spectral_peaks(x: FloatArray, first: int, end: int, threshold: float) -> tuple[FloatArray, FloatArray]: ...

@@ -9,6 +9,9 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+cdef extern from "<float.h>" nogil:
+    float FLT_MIN
+
 cdef extern from "simd.h":
     int VL
     ctypedef struct vf:
@@ -24,6 +27,9 @@ LANES = VL
 
 include "fft.pxi"
 include "spectral.pxi"
+include "reductions.pxi"
+include "stft.pxi"
+include "separation.pxi"
 include "temporal.pxi"
 include "lpc.pxi"
 include "pitch.pxi"

@@ -144,20 +144,31 @@ cdef class SpectralPlan:
             lanes_emphasize(x, step, n, self.pre_emphasis, &self.window[0])
         return energy
 
+    cdef const float *frames(self, const float *y, Py_ssize_t n, Py_ssize_t first, float *span) noexcept nogil:
+        # where VL frames from `first` on lie: in y (n) itself, or padded in span
+        return padded_span(y, n, self.offset + first * self.hop_length, self.n_span(), self.pad_mode, span)
+
+    cdef Py_ssize_t n_span(self) noexcept nogil:
+        return (VL - 1) * self.hop_length + self.win_length
+
+    cdef void begin(self, const float *y, Py_ssize_t n, Py_ssize_t first, vf *work) noexcept nogil:
+        pass  # what has to be done before the block of frame `first`: nothing, unless blocks depend on those before
+
     def run(self, const float[::1] y, Py_ssize_t n_frames, Py_ssize_t first=0):
         """float32 (n_frames, n_out): frames first, first + 1, ... of y, float32 (n_samples,), n_samples >= 1."""
-        cdef Py_ssize_t b, t, n_span = (VL - 1) * self.hop_length + self.win_length, n = y.shape[0]
+        cdef Py_ssize_t b, t, n = y.shape[0]
         cdef const float *p
         if n < 1 or n_frames < 0:
             raise ValueError("need at least one sample and no negative number of frames")
         result = np.empty((n_frames, self.n_out), np.float32)
         cdef float[:, ::1] out = result
-        cdef vf *work = <vf *>scratch(self.n_vectors() * sizeof(vf) + n_span * sizeof(float))
+        cdef vf *work = <vf *>scratch(self.n_vectors() * sizeof(vf) + self.n_span() * sizeof(float))
         cdef float *span = <float *>(work + self.n_vectors())
         with nogil:
+            self.begin(&y[0], n, first, work)
             for b in range((n_frames + VL - 1) // VL):
                 t = b * VL
-                p = padded_span(&y[0], n, self.offset + (first + t) * self.hop_length, n_span, self.pad_mode, span)
+                p = self.frames(&y[0], n, first + t, span)
                 lanes_store(&out[t, 0], self.n_out, self.block(p, work), self.n_out, min(<Py_ssize_t>VL, n_frames - t))
         free(work)
         return result

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.features.constant_q import highest_frequency, n_bins_below
 from fastbp.features.filters import DCT_NORMS, MEL_NORMS, MEL_SCALES, WINDOWS
 from fastbp.features.framing import FRAMINGS, PAD_MODES
 from fastbp.features.presets import defaults
@@ -41,6 +42,14 @@ def _choice(*names: str) -> tuple[Callable[[Any], Any], str]:
     return lambda value: value if isinstance(value, str) and value in names else None, f"one of {', '.join(names)}"
 
 
+def _tuning() -> tuple[Callable[[Any], Any], str]:
+    number, expected = _number(-0.5, 0.5)
+    return (
+        lambda value: value if isinstance(value, str) and value == "auto" else number(value),
+        f'{expected}, or "auto"',
+    )
+
+
 _FLAG = (lambda value: value if isinstance(value, bool) else None, "True or False")
 
 CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -74,7 +83,53 @@ CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "dct_norm": _choice(*DCT_NORMS),
     "delta": _choice("regression", "savgol"),
     "normalize": _choice("none", "peak", "rms"),
+    # spectral shape, pitch classes, rhythm
+    "roll_percent": _number(1e-6, 1 - 1e-6),
+    "n_bands": _integer(1, 64),
+    "quantile": _number(1e-6, 0.5),
+    "n_chroma": _integer(1, 1200),
+    "tuning": _tuning(),
+    "norm": _choice("max", "sum", "euclidean", "none"),
+    "n_bins": _integer(1, 2**16),
+    "n_octaves": _integer(1, 64),
+    "bins_per_octave": _integer(1, 1200),
+    "filter_scale": _number(1e-3, 1e3),
+    "sparsity": _number(0.0, 0.99),
+    "lag": _integer(1, 2**16),
+    "start_bpm": _number(1.0, 1e4),
+    "std_bpm": _number(1e-3, 1e3),
+    "ac_size": _number(1e-3, 1e4),
+    "max_tempo": _number(1.0, 1e9),
+    "aggregate": _choice("mean", "none"),
 }
+
+
+def _bins_below(values: Mapping[str, Any], most: int) -> int:
+    sr, fmin, per_octave, scale = (
+        checked(name, values[name]) for name in ("sr", "fmin", "bins_per_octave", "filter_scale")
+    )
+    return n_bins_below(sr, max(fmin, 1e-3), per_octave, scale, most)
+
+
+# what parameters that nothing sets follow from
+DERIVED: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "win_length": lambda values: values["n_fft"],
+    "fmax": lambda values: checked("sr", values["sr"]) / 2,
+    "n_bands": lambda values: next(
+        n for n in (6, 5, 4, 3, 2, 1) if n == 1 or values["fmin"] * 2 ** (n - 1) < values["sr"] / 2
+    ),
+    "n_bins": lambda values: _bins_below(values, 84),
+    "n_octaves": lambda values: max(1, _bins_below(values, 7 * values["bins_per_octave"]) // values["bins_per_octave"]),
+}
+
+_FILTERS = ("sr", "fmin", "bins_per_octave", "filter_scale", "tuning")
+
+
+def _below_nyquist(c: Mapping[str, Any], n_bins: int) -> bool:
+    tuning = 0.5 if c["tuning"] == "auto" else c["tuning"]
+    top = c["fmin"] * 2.0 ** ((n_bins - 1 + tuning) / c["bins_per_octave"])
+    return 0 < highest_frequency(top, c["bins_per_octave"], c["filter_scale"]) <= c["sr"] / 2
+
 
 _RELATIONS: list[tuple[set[str], Callable[[Any], bool], str]] = [
     ({"win_length", "n_fft"}, lambda c: c["win_length"] <= c["n_fft"], "win_length must be at most n_fft"),
@@ -84,6 +139,17 @@ _RELATIONS: list[tuple[set[str], Callable[[Any], bool], str]] = [
     ({"n_mels", "log"}, lambda c: c["log"] != "none", "without logarithm, use MelSpectrogram"),
     ({"use_energy", "top_db"}, lambda c: not (c["use_energy"] and c["top_db"]), "use_energy needs top_db=0"),
     ({"delta_width"}, lambda c: c["delta_width"] % 2 == 1, "delta_width must be odd"),
+    (
+        {"n_octaves", "n_chroma", "bins_per_octave"},
+        lambda c: c["bins_per_octave"] % c["n_chroma"] == 0,
+        "n_chroma must divide bins_per_octave",
+    ),
+    ({"n_bins", *_FILTERS}, lambda c: _below_nyquist(c, c["n_bins"]), "the highest filter must end below sr / 2"),
+    (
+        {"n_octaves", *_FILTERS},
+        lambda c: _below_nyquist(c, c["n_octaves"] * c["bins_per_octave"]),
+        "the highest filter must end below sr / 2",
+    ),
 ]
 
 
@@ -104,10 +170,9 @@ def resolve(feature: str, names: tuple[str, ...], preset: str, given: Mapping[st
             f"{feature} has no parameter {', '.join(unknown)}; it takes {', '.join(names)}, preset."
         )
     values = defaults(preset, feature) | {name: value for name, value in given.items() if value is not None}
-    if values["win_length"] is None:
-        values["win_length"] = values["n_fft"]
-    if values["fmax"] is None:
-        values["fmax"] = checked("sr", values["sr"]) / 2
+    for name, derive in DERIVED.items():
+        if name in names and values[name] is None:
+            values[name] = derive(values)
     config = {name: checked(name, values[name]) for name in names}
     for needs, holds, rule in _RELATIONS:
         if needs <= set(names) and not holds(config):

@@ -1,6 +1,5 @@
 """Features side by side, then steps in order: from a waveform to the rows a network sees."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.base import Feature
+from fastbp.features.sharing import shared_spectra
 from fastbp.features.spectral import MFCC, LogMel
 from fastbp.features.steps import STEPS, FloatArray, Pooling, Step
 from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
@@ -46,8 +46,7 @@ class Pipeline:
         self._layouts = [sum(layouts, ())]
         for step in self.steps:
             self._layouts.append(step.layout(self._layouts[-1]))
-        keys = Counter(_bands_key(feature) for feature in self.features)
-        self._shared = {key for key, n in keys.items() if key is not None and n > 1}
+        self._shared = shared_spectra(self.features)
 
     def _check(self, flat: list[Any]) -> None:
         if self.normalize not in ("none", *TARGET_LEVEL):
@@ -69,8 +68,8 @@ class Pipeline:
     def frames(self, y: ArrayLike) -> FloatArray:
         """The joined features of y before any step: float32 (n_frames, n)."""
         samples = self._normalized(as_waveform(y))
-        bands: dict[Any, FloatArray] = {}
-        parts = [self._columns(feature, samples, bands) for feature in self.features]
+        found = {i: part for group, shared in self._shared for i, part in zip(group, shared(samples))}
+        parts = [found[i] if i in found else feature(samples) for i, feature in enumerate(self.features)]
         counts = {feature.name: len(part) for feature, part in zip(self.features, parts)}
         if len(set(counts.values())) > 1:
             raise ArgumentError(
@@ -160,18 +159,6 @@ class Pipeline:
             return samples
         level = clip_level(samples, self.normalize)
         return samples * np.float32(TARGET_LEVEL[self.normalize] / level) if level > 0 else samples
-
-    def _columns(self, feature: Feature, samples: FloatArray, bands: dict[Any, FloatArray]) -> FloatArray:
-        key = _bands_key(feature)
-        if key not in self._shared or not isinstance(feature, LogMel):
-            return feature(samples)
-        if key not in bands:
-            bands[key] = feature.bands(samples, feature.require_frames(len(samples)))
-        return feature.from_bands(bands[key])
-
-
-def _bands_key(feature: Feature) -> tuple[Any, ...] | None:
-    return feature.bands_key() if isinstance(feature, LogMel) else None
 
 
 def _flatten(items: Any) -> list[Any]:

@@ -6,6 +6,7 @@ Sources: librosa 0.11 (McFee et al.), torchaudio 2, Kaldi's feat/ (Povey et al.)
 from typing import Any, TypedDict
 
 from fastbp.errors import ArgumentError
+from fastbp.features.constant_q import C1
 
 KALDI_EPSILON = 1.1920928955078125e-07  # of a float32, Kaldi's floor of energies
 
@@ -30,6 +31,9 @@ class Conventions(TypedDict, total=False):
     first_mfcc : 1 leaves coefficient 0 out; use_energy : coefficient 0 is the log energy
     delta : "regression" (HTK, torchaudio) or "savgol" (librosa); delta_width : frames, odd
     normalize : "none", "peak" or "rms" of the clip
+    norm : "max", "sum", "euclidean" or "none" of a frame
+    filter_scale, sparsity : factor on the lengths of constant-Q filters, fraction of them neglected
+    lag : frames between which onsets rise; aggregate : "mean" or "none" (over the frames of the clip)
     """
 
     window: str
@@ -53,6 +57,11 @@ class Conventions(TypedDict, total=False):
     delta: str
     delta_width: int
     normalize: str
+    norm: str
+    filter_scale: float
+    sparsity: float
+    lag: int
+    aggregate: str
 
 
 FASTBP: dict[str, Any] = {
@@ -86,6 +95,23 @@ FASTBP: dict[str, Any] = {
     "delta": "regression",
     "delta_width": 5,
     "normalize": "peak",
+    "roll_percent": 0.85,
+    "n_bands": None,
+    "quantile": 0.02,
+    "n_chroma": 12,
+    "tuning": 0.0,
+    "norm": "max",
+    "n_bins": None,
+    "n_octaves": None,
+    "bins_per_octave": 12,
+    "filter_scale": 1.0,
+    "sparsity": 0.01,
+    "lag": 1,
+    "start_bpm": 120.0,
+    "std_bpm": 1.0,
+    "ac_size": 8.0,
+    "max_tempo": 320.0,
+    "aggregate": "mean",
 }
 LIBROSA = FASTBP | {
     "sr": 22050,
@@ -99,6 +125,7 @@ LIBROSA = FASTBP | {
     "lifter_start": 1,
     "delta": "savgol",
     "delta_width": 9,
+    "tuning": "auto",
 }
 KALDI = FASTBP | {
     "window": "povey",
@@ -144,9 +171,27 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+_MAGNITUDES = {"power": 1}
+_PITCH_CLASSES = {"fmin": C1, "bins_per_octave": 36}
+# of single features whatever the preset
+FEATURES: dict[str, dict[str, Any]] = {
+    "spectral_centroid": _MAGNITUDES,
+    "spectral_bandwidth": _MAGNITUDES,
+    "spectral_rolloff": _MAGNITUDES,
+    "spectral_contrast": _MAGNITUDES | {"fmin": 200.0},
+    "spectral_flux": _MAGNITUDES,
+    "spectral_slope": _MAGNITUDES,
+    "spectral_skewness": _MAGNITUDES,
+    "spectral_kurtosis": _MAGNITUDES,
+    "cqt": {"fmin": C1, "tuning": 0.0},
+    "chroma_cqt": _PITCH_CLASSES,
+    "tonnetz": _PITCH_CLASSES,
+}
+
+
 def defaults(preset: str, feature: str) -> dict[str, Any]:
     """Every parameter of `preset` for the feature called `feature`."""
     if preset not in PRESETS:
         raise ArgumentError(f"preset={preset!r} is unknown; use one of {', '.join(PRESETS)}.")
     table = PRESETS[preset]
-    return table["*"] | table.get(feature, {})
+    return table["*"] | FEATURES.get(feature, {}) | table.get(feature, {})

@@ -56,25 +56,52 @@ class Spectrogram(Feature):
         return [f"{self.name}_{k}" for k in range(self.n_fft // 2 + 1)]
 
     def _make_plan(self, **stages: Any) -> Any:
-        return load("audio").SpectralPlan(
-            self.n_fft,
-            self.hop_length,
-            filters.WINDOWS[self.window](self.win_length) * self.scale,
-            offset=self.offset,
-            pad_mode=self.pad_mode,
-            remove_mean=self.remove_dc,
-            pre_emphasis=self.pre_emphasis,
-            power=self.power,
-            **stages,
-        )
+        return load("audio").SpectralPlan(*self._frames, **self._conditioning, power=self.power, **stages)
+
+    @property
+    def _frames(self) -> tuple[Any, ...]:
+        return self.n_fft, self.hop_length, filters.WINDOWS[self.window](self.win_length) * self.scale
+
+    @property
+    def _conditioning(self) -> dict[str, Any]:
+        return {
+            "offset": self.offset,
+            "pad_mode": self.pad_mode,
+            "remove_mean": self.remove_dc,
+            "pre_emphasis": self.pre_emphasis,
+        }
+
+    def spectrum_key(self) -> tuple[Any, ...] | None:
+        """Features with the same key (not None) can be computed from one short-time spectrum."""
+        return tuple(getattr(self, name) for name in Spectrogram.parameters if name != "power")
+
+    def columns_key(self) -> tuple[Any, ...]:
+        """Features with the same key have the same `reduction`."""
+        return type(self), *self.get_config().items()
+
+    def _reduction(self, kind: str, **settings: Any) -> Any:
+        n_bins, hz_per_bin = self.n_fft // 2 + 1, self.sr / self.n_fft
+        return load("audio").Reduction(kind, n_bins, power=self.power, hz_per_bin=hz_per_bin, **settings)
+
+    def reduction(self) -> Any:
+        """What the kernel computes of each frame's spectrum: the columns that `from_columns` takes."""
+        return self._reduction("bins")
+
+    def reduction_plan(self, reductions: list[Any]) -> Any:
+        """A plan that computes all reductions of this feature's spectrum, side by side."""
+        return load("audio").ReductionPlan(reductions, *self._frames, **self._conditioning)
 
     @cached_property
     def _plan(self) -> Any:
-        return self._make_plan()
+        return self.reduction_plan([self.reduction()])
+
+    def from_columns(self, columns: FloatArray) -> FloatArray:
+        """The feature, out of what its reduction gave, (n_frames, n)."""
+        return columns
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
-        """Powers (n_frames, n_fft // 2 + 1) of checked samples."""
-        return self._plan.run(y, n_frames)
+        """The feature (n_frames, n_features) of checked samples."""
+        return self.from_columns(self._plan.run(y, n_frames))
 
 
 class MelSpectrogram(Spectrogram):
@@ -128,9 +155,9 @@ class MelSpectrogram(Spectrogram):
             self.sr, self.n_fft, self.n_mels, self.fmin, self.fmax, self.mel_scale, self.mel_norm
         )
 
-    @cached_property
-    def _plan(self) -> Any:
-        return self._make_plan(mel=self.mel_filters())
+    def reduction(self) -> Any:
+        """The bands."""
+        return self._reduction("bands", matrix=self.mel_filters())
 
 
 class LogMel(MelSpectrogram):
@@ -156,30 +183,25 @@ class LogMel(MelSpectrogram):
         """None with top_db, which looks for the loudest frame."""
         return None if self.top_db > 0 else 0
 
-    @cached_property
-    def _plan(self) -> Any:
-        gain, offset = LOGS[self.log]
-        return self._make_plan(mel=self.mel_filters(), log=(self.floor, gain, offset))
+    def reduction(self) -> Any:
+        """The logarithms of the bands."""
+        return self._reduction("bands", matrix=self.mel_filters(), log=(self.floor, *LOGS[self.log]))
 
-    def bands_key(self) -> tuple[Any, ...] | None:
-        """Features with the same key (not None) share the log-mel bands that `bands` computes."""
-        return tuple(getattr(self, name) for name in (*MelSpectrogram.parameters, *_LOG))
+    def columns_key(self) -> tuple[Any, ...]:
+        """Features of the same log-mel bands share them."""
+        return LogMel, *(getattr(self, name) for name in (*MelSpectrogram.parameters, *_LOG))
 
-    def bands(self, y: FloatArray, n_frames: int) -> FloatArray:
-        """Log-mel bands (n_frames, n_mels) of checked samples, limited by top_db."""
-        bands: FloatArray = self._plan.run(y, n_frames)
-        if self.top_db > 0:
-            reach = self.top_db * LOGS[self.log][0] / LOGS["db"][0]
-            np.maximum(bands, bands.max() - np.float32(reach), out=bands)
-        return bands
+    def limited(self, bands: FloatArray) -> FloatArray:
+        """Bands no further than top_db below the clip's largest."""
+        if self.top_db == 0:
+            return bands
+        reach = self.top_db * LOGS[self.log][0] / LOGS["db"][0]
+        return np.maximum(bands, bands.max() - np.float32(reach))
 
-    def from_bands(self, bands: FloatArray) -> FloatArray:
-        """The feature, out of what `bands` gave."""
+    def from_columns(self, columns: FloatArray) -> FloatArray:
+        """Log-mel bands, limited by top_db, relative to their mean if asked for."""
+        bands = self.limited(columns)
         return bands - bands.mean(axis=1, keepdims=True) if self.relative else bands
-
-    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
-        """Log-mel bands (n_frames, n_mels) of checked samples."""
-        return self.from_bands(self.bands(y, n_frames))
 
 
 class MFCC(LogMel):
@@ -263,18 +285,18 @@ class MFCC(LogMel):
         energy = (self.floor, self.scale**2) if self.use_energy and self.first_mfcc == 0 else None
         return self._make_plan(mel=self.mel_filters(), log=(self.floor, gain, offset), dct=self.basis(), energy=energy)
 
-    def bands_key(self) -> tuple[Any, ...] | None:
-        """As for `LogMel`; None with use_energy, which needs the samples."""
-        return None if self.use_energy else super().bands_key()
+    def spectrum_key(self) -> tuple[Any, ...] | None:
+        """None with use_energy, which needs the samples."""
+        return None if self.use_energy else super().spectrum_key()
 
-    def from_bands(self, bands: FloatArray) -> FloatArray:
+    def from_columns(self, columns: FloatArray) -> FloatArray:
         """Coefficients and deltas, out of log-mel bands."""
-        return self._with_deltas(load("audio").project(bands, self._basis))
+        return self._with_deltas(load("audio").project(self.limited(columns), self._basis))
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Coefficients and deltas of checked samples; in one pass unless top_db asks for the whole clip first."""
         if self.top_db > 0:
-            return self.from_bands(self.bands(y, n_frames))
+            return super().compute(y, n_frames)
         return self._with_deltas(self._fused_plan.run(y, n_frames))
 
     def _with_deltas(self, mfcc: FloatArray) -> FloatArray:
