@@ -78,6 +78,7 @@ def _recordings(arguments: Arguments) -> tuple[Path, str]:
             return folder, "real"
         except datasets.FetchError as error:
             print(f"  no recordings: {' '.join(str(error).split())}")
+    print(f"  making {arguments.clips} clips of synthetic speech and music", flush=True)
     clips = datasets.make_music_speech(arguments.clips, seed=arguments.seed)
     _keep("synthetic clips", arguments.out / CLIPS, clips.write)
     return arguments.out / CLIPS, "synthetic"
