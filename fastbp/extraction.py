@@ -16,6 +16,7 @@ from fastbp import audio, feature_cache, progress, threads
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError
 
 Float32 = NDArray[np.float32]
+File = Any  # a path, or an object with open()
 Features = Callable[[Float32], Float32]
 SHOWN_FAILURES = 20
 
@@ -53,7 +54,7 @@ class Extracted:
 
 
 def extract(
-    paths: Sequence[str | PathLike[str]],
+    paths: Sequence[File],
     features: Features,
     sr: float,
     *,
@@ -70,7 +71,7 @@ def extract(
     Parameters
     ----------
     paths
-        Sound files.
+        Sound files; those in archives are objects with ``open()``, see `fastbp.corpus.Member`.
     features
         A feature, a `Pipeline` or any function of a waveform, float32 (n_samples,), that gives an array.
     sr
@@ -108,15 +109,15 @@ def extract(
                 if strict:
                     raise of_file(file, error) from error
                 arrays.append(None)
-                failures[file] = str(error)
+                failures[str(file)] = str(error)
             advance()
     job.finish()
     return Extracted(arrays, failures, job.n_cached)
 
 
-def of_file(path: str | PathLike[str], error: FastbpError) -> AudioError:
+def of_file(path: File, error: FastbpError) -> AudioError:
     """The error as one of that file, whose name the message holds."""
-    return error if isinstance(error, AudioError) else AudioError(f"{fspath(path)} cannot be used: {error}")
+    return error if isinstance(error, AudioError) else AudioError(f"{path} cannot be used: {error}")
 
 
 def failure_table(failures: Mapping[str, str], most: int = SHOWN_FAILURES) -> str:
@@ -147,13 +148,13 @@ class _Job:
         if self.settings is not None:
             self._try(feature_cache.make_folder)
 
-    def __call__(self, path: str) -> Float32:
-        place = None if self.settings is None else feature_cache.entry(path, self.settings)
+    def __call__(self, file: File) -> Float32:
+        place = None if self.settings is None else feature_cache.entry(file, self.settings)
         found = None if place is None else feature_cache.read(place)
         if found is not None:
-            self.hits.append(path)
+            self.hits.append(str(file))
             return found
-        y, _ = audio.load(path, sr=self.sr)
+        y, _ = audio.load(file if isinstance(file, str) else file.open(), sr=self.sr)
         result = np.ascontiguousarray(self.features(y), np.float32)
         if place is not None and self.cache_error is None:
             self._try(feature_cache.write, place, result)
@@ -206,13 +207,18 @@ def _progress(title: str, n_files: int, verbose: int | str) -> Iterator[Callable
         print(f"{title}: {n_files} files in {time.monotonic() - started:.1f} s", flush=True)
 
 
-def _as_files(paths: Sequence[str | PathLike[str]]) -> list[str]:
+def _as_files(paths: Sequence[File]) -> list[File]:
+    """The paths as strings, other files as they are."""
     if isinstance(paths, (str, PathLike)):
         raise ArgumentTypeError(f"paths must be a list of sound files, not one path; put {fspath(paths)!r} in a list.")
     try:
-        return [str(fspath(path)) for path in paths]
+        return [path if _is_member(path) else str(fspath(path)) for path in paths]
     except TypeError as error:
         raise ArgumentTypeError(f"paths must be a list of paths of sound files: {error}.") from error
+
+
+def _is_member(file: File) -> bool:
+    return hasattr(file, "open") and not isinstance(file, (str, PathLike))
 
 
 def _n_jobs(given: int | None, n_files: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1  # changes when the same settings give other features
+VERSION = 2  # changes when the same settings give other features
 MAX_BYTES = 2 << 30  # beyond it the entries longest unused are removed
 DIGEST_BYTES = 16
 
@@ -49,11 +49,11 @@ def settings_key(features: Any, sr: float) -> bytes | None:
     return _digest(json.dumps(settings, sort_keys=True).encode())
 
 
-def entry(path: str, settings: bytes) -> Path | None:
-    """The place of the features of a sound file; None if the file cannot be read."""
+def entry(file: Any, settings: bytes) -> Path | None:
+    """The place of the features of a sound file, a path or an object with ``open()``; None if it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            content = hashlib.file_digest(file, "blake2b").digest()
+        with open(file, "rb") if isinstance(file, str) else file.open() as stream:
+            content = hashlib.file_digest(stream, "blake2b").digest()
     except OSError:
         return None
     return folder() / _digest(content + settings).hex()

@@ -19,7 +19,7 @@ from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.evaluation import Evaluation, evaluation
 from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
-from fastbp.tasks.sources import Source, as_sounds, one_sound, read_listing, waveform, with_validation
+from fastbp.tasks.sources import Source, as_sounds, is_file, one_sound, read_listing, waveform, with_validation
 from fastbp.tasks.windows import Windows
 
 Float32 = NDArray[np.float32]
@@ -143,7 +143,7 @@ class AudioClassifier(Estimator):
         ----------
         source
             A folder whose sub-folders are the classes, a CSV file (file, label[, split, group]), a list of files with
-            `labels`, or a `fastbp.corpus.Listing`. Files that are in the split "test" are not touched.
+            `labels`, or whatever else `fastbp.corpus.read` takes. Files in the split "test" are not touched.
         labels
             Class of each file of a list.
         groups
@@ -257,12 +257,9 @@ class AudioClassifier(Estimator):
         """Probabilities float32 (n_sounds, n_classes) in the order of `classes_`; see `predict`."""
         windows = self._fitted()
         given = as_sounds(sounds)
-        files = [sound for sound in given if isinstance(sound, (str, PathLike))]
+        files = [sound for sound in given if is_file(sound)]
         found = iter(extract(files, windows, windows.pipeline.sr, cache=False, verbose=0, strict=True).arrays)
-        arrays = [
-            next(found) if isinstance(sound, (str, PathLike)) else windows(waveform(sound, windows.pipeline.sr))
-            for sound in given
-        ]
+        arrays = [next(found) if is_file(sound) else windows(waveform(sound, windows.pipeline.sr)) for sound in given]
         return self._clips(arrays)
 
     def _fitted(self) -> Windows:
@@ -314,7 +311,7 @@ class AudioClassifier(Estimator):
             rows, times = pipeline.windows(y, length, length if hop is None else hop)
             heard = windows.heard(y, times)
         except FastbpError as error:
-            raise (of_file(given, error) if isinstance(given, (str, PathLike)) else error) from None
+            raise (of_file(given, error) if is_file(given) else error) from None
         found = self.network_.predict(self.scaling_(rows[heard]))
         best = found.argmax(axis=1)
         duration = len(y) / pipeline.sr

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastbp import audio, corpus
-from fastbp.corpus import Listing
+from fastbp.corpus import Listing, Member
+from fastbp.corpus.reading import reader_of
 from fastbp.errors import ArgumentError, ArgumentTypeError
 from fastbp.features.waveform import as_waveform
 
@@ -19,12 +20,14 @@ OPTIONS: dict[str, set[str]] = {
     "a CSV file": {"where"},
     "a folder": {"group_from"},
     "a list of files": {"groups"},
+    "such a source": set(),
 }
 ADVICE = {
     "a listing": "choose its rows with listing.select(...).",
     "a CSV file": "groups are its column `group`.",
     "a folder": 'groups are "parent" or a regular expression on the path; a selection needs a CSV file.',
     "a list of files": "groups are one name for each file.",
+    "such a source": "read it with fastbp.corpus.read, and choose rows with listing.select(...).",
 }
 
 
@@ -56,7 +59,9 @@ def _kind(source: Source) -> str:
     if not isinstance(source, (str, PathLike)):
         return "a list of files"
     path = Path(source)
-    return "a CSV file" if path.suffix.lower() == ".csv" or (path / corpus.MANIFEST).is_file() else "a folder"
+    if path.suffix.lower() == ".csv" or (path / corpus.MANIFEST).is_file():
+        return "a CSV file"
+    return "a folder" if reader_of(path) in (corpus.from_folder, None) else "such a source"
 
 
 def with_validation(listing: Listing, share: float, seed: int) -> Listing:
@@ -71,13 +76,18 @@ def with_validation(listing: Listing, share: float, seed: int) -> Listing:
     return corpus.split(replace(train, splits=None), valid=share, test=0, seed=seed)
 
 
+def is_file(sound: Any) -> bool:
+    """Whether it is the path of a file, or a file in an archive."""
+    return isinstance(sound, (str, PathLike, Member))
+
+
 def as_sounds(given: Any) -> list[Any]:
     """Paths and waveforms, as a list: of one, for a single path or waveform."""
     if isinstance(given, Listing):
         return given.files.tolist()
     is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], np.ndarray)
     is_wave = isinstance(given, np.ndarray) and given.dtype.kind in "fiu" and given.ndim < 2
-    if isinstance(given, (str, PathLike)) or is_wave or (is_pair and np.ndim(given[1]) == 0):
+    if is_file(given) or is_wave or (is_pair and np.ndim(given[1]) == 0):
         return [given]
     try:
         return list(given)
@@ -98,8 +108,8 @@ def one_sound(given: Any) -> Any:
 
 def waveform(sound: Any, sr: float) -> np.ndarray:
     """A path, a waveform, or a pair (y, its rate), as float32 (n_samples,) at `sr` Hz."""
-    if isinstance(sound, (str, PathLike)):
-        return audio.load(sound, sr=sr)[0]
+    if is_file(sound):
+        return audio.load(sound.open() if isinstance(sound, Member) else sound, sr=sr)[0]
     y, rate = sound if isinstance(sound, tuple) and len(sound) == 2 else (sound, sr)
     samples = as_waveform(y)
     return samples if rate == sr else audio.resample(samples, rate, sr)

@@ -1,6 +1,8 @@
 """AudioClassifier: what it learns from, what it says, what it refuses."""
 
+import io
 import shutil
+import tarfile
 import warnings
 from pathlib import Path
 
@@ -599,3 +601,22 @@ def test_nothing_is_said_when_all_is_well(sounds, capsys):
         quick(sounds, verbose="auto").evaluate(sounds)
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "")
+
+
+def test_files_in_an_archive_teach_the_same(sounds, tmp_path):
+    """A tar archive as WebDataset has it: for each sound a file with its class."""
+    listing = corpus.read(sounds)
+    with tarfile.open(tmp_path / "sounds.tar", "w") as archive:
+        for i, (file, label) in enumerate(zip(listing.files, listing.labels)):
+            archive.add(file, arcname=f"{i:04}.wav")
+            entry = tarfile.TarInfo(f"{i:04}.cls")
+            entry.size = len(label)
+            archive.addfile(entry, io.BytesIO(label.encode()))
+    packed = corpus.read(tmp_path / "sounds.tar")
+    plain = quick(corpus.Listing(listing.files, listing.labels), valid=0)
+    assert bits(quick(packed, valid=0)) == bits(quick(tmp_path / "sounds.tar", valid=0)) == bits(plain)
+    assert plain.predict_proba(packed.files).tobytes() == plain.predict_proba(listing.files).tobytes()
+    assert plain.predict(packed.files[0]).shape == (1,)
+    assert plain.timeline(packed.files[0]) == plain.timeline(listing.files[0])
+    with pytest.raises(ArgumentError, match=r"listing\.select"):
+        quick(tmp_path / "sounds.tar", where={"label": "music"})
