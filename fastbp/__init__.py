@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastbp._kernels import cpu_build
+from fastbp._kernels import supported_builds
 
 if TYPE_CHECKING:
     from fastbp import (
@@ -80,7 +80,7 @@ _HOMES = {
     "set_threads": "threads",
 }
 
-cpu_build()  # says what to do where the kernels have not been built, or FASTBP_CPU is not a build
+supported_builds()  # says what to do where the kernels have not been built
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """What `fit` shows while it works: a bar in terminals and notebooks, a line an epoch, or nothing."""
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,12 +35,18 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """One line an epoch."""
+    """One line an epoch, or fewer: at most one in so many seconds."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.last = seconds, float("-inf")
 
     def start(self, n_epochs, n_samples):
         self.n_epochs = n_epochs
 
     def end_epoch(self, epoch, logs):
+        if time.monotonic() < self.last + self.seconds:
+            return
+        self.last = time.monotonic()
         print(f"epoch {epoch}/{self.n_epochs}  {format_logs(logs)}", flush=True)
 
 
@@ -72,7 +79,9 @@ def _has_tqdm() -> bool:
 
 
 def make_progress(verbose: int | str) -> Quiet:
-    """0: nothing; 1: a bar (lines, where tqdm is not installed); 2: lines; "auto": 1 in a terminal or notebook, else 0.
+    """0: nothing; 1: a bar; 2: a line an epoch; "auto": 1 in a terminal or notebook, else 0.
+
+    Where tqdm is not installed, 1 prints at most a line a second.
 
     Raises
     ------
@@ -84,5 +93,5 @@ def make_progress(verbose: int | str) -> Quiet:
     if verbose not in (0, 1, 2):
         raise ArgumentError(f'verbose must be 0, 1, 2 or "auto"; got {verbose!r}.')
     if verbose == 1:
-        return Bar() if _has_tqdm() else Lines()
+        return Bar() if _has_tqdm() else Lines(seconds=1.0)
     return Lines() if verbose == 2 else Quiet()

@@ -16,17 +16,10 @@ BUILDS = ("baseline", "avx2", "avx512")
 @functools.cache
 def cpu_build() -> str:
     """Name of the build in use: the best this processor and operating system support, at most FASTBP_CPU."""
-    try:
-        supported = supported_builds()
-    except ImportError as error:
-        raise NotBuiltError(
-            "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. "
-            "Run 'pip install .' (or 'pip install -e .') in it, and import fastbp from there."
-        ) from error
     cap = os.environ.get("FASTBP_CPU", BUILDS[-1])
     if cap not in BUILDS:
         raise ArgumentError(f"FASTBP_CPU={cap!r} is not a CPU build; use one of {', '.join(BUILDS)}, or unset it.")
-    return [name for name in supported if BUILDS.index(name) <= BUILDS.index(cap)][-1]
+    return [name for name in supported_builds() if BUILDS.index(name) <= BUILDS.index(cap)][-1]
 
 
 @functools.cache
@@ -36,5 +29,17 @@ def load(part: str, build: str | None = None) -> ModuleType:
 
 
 def supported_builds() -> list[str]:
-    """Builds this machine can run, slowest first (all of them are tested)."""
-    return importlib.import_module("fastbp._kernels._cpu").supported()
+    """Builds this machine can run, slowest first (all of them are tested).
+
+    Raises
+    ------
+    NotBuiltError
+        The compiled modules are missing.
+    """
+    try:
+        return importlib.import_module("fastbp._kernels._cpu").supported()
+    except ImportError as error:
+        raise NotBuiltError(
+            "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. "
+            "Run 'pip install .' (or 'pip install -e .') in it, and import fastbp from there."
+        ) from error
