@@ -19,19 +19,33 @@ and in its ``pyproject.toml``::
 
 The first three hooks are given `register(name, factory)` and return nothing. A name is a non-empty string that neither
 fastbp nor an earlier plug-in has taken; plug-ins come in the order of their distributions' names. The factory is called
-with the options of a configuration as keyword arguments, so a class with keyword arguments will do. If anything fails,
+with the options of a configuration as keyword arguments, so a class with keyword arguments will do; a compiled plug-in
+gives its PyCapsule instead (see ``docs/plugin_abi.md``). If anything fails,
 nothing of this plug-in is registered, a `fastbp.registry.PluginWarning` says why, and all else goes on.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pluggy
 
 hookspec = pluggy.HookspecMarker("fastbp")
-hookimpl = pluggy.HookimplMarker("fastbp")
 
-Register = Callable[[str, Callable[..., Any]], None]
+Register = Callable[[str, Any], None]
+
+
+def hookimpl(function: Callable[..., None] | None = None, **options: Any) -> Any:
+    """Mark a function as a hook: ``@hookimpl``, or with pluggy's options ``@hookimpl(tryfirst=True)``.
+
+    A function compiled by Cython becomes a static method, since pluggy takes no other callable for a function.
+    """
+    if function is None:
+        return functools.partial(hookimpl, **options)
+    marked = pluggy.HookimplMarker("fastbp")(function, **options)
+    of_module = "." not in marked.__qualname__
+    return staticmethod(marked) if of_module and not inspect.isfunction(marked) else marked
 
 
 @hookspec

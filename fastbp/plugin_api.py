@@ -6,12 +6,16 @@ A compiled optimizer, loss or feature is a struct of ``fastbp_plugin.h`` in a Py
 
 import copy
 import ctypes
+import functools
 import keyword
+import re
 from collections.abc import Callable
 from dataclasses import field, make_dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from fastbp import options as checks
 from fastbp import registry
@@ -24,11 +28,38 @@ from fastbp.options import Option
 
 CAPSULES = {kind: f"fastbp.{kind}.v1".encode() for kind in ("optimizer", "loss", "feature")}  # a capsule keeps no copy
 FRAMES = 1024  # of a compiled feature, cut at a time
+_C_TYPES = {"uint32_t": "uint32", "uint64_t": "uint64", "ptrdiff_t": "intp", "double": "float64"}
 
 
 def get_include() -> str:
     """The directory of ``fastbp_plugin.h``, for the include path of a C, C++ or Cython compiler."""
     return str(Path(__file__).with_name("include"))
+
+
+@functools.cache
+def struct_dtype(name: str) -> np.dtype[np.void]:
+    """The layout of a struct of ``fastbp_plugin.h``, pointers being addresses: for numba, or to fill one from Python.
+
+    Parameters
+    ----------
+    name
+        "fastbp_optimizer", "fastbp_step", ...
+
+    Raises
+    ------
+    PluginError
+        The header has no such struct.
+    """
+    header = Path(get_include(), "fastbp_plugin.h").read_text()
+    body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", re.sub(r"/\*.*?\*/", "", header, flags=re.S), re.S)
+    if body is None:
+        raise PluginError(f"fastbp_plugin.h has no struct called {name!r}.")
+    fields: list[tuple[str, str]] = []
+    for declaration in filter(None, map(str.strip, body[1].split(";"))):
+        words = re.findall(r"\(\*(\w+)\)", declaration) or re.findall(r"\w+(?=,|$)", declaration)
+        dtype = "uintp" if "*" in declaration else _C_TYPES[declaration.split()[0]]
+        fields += [(word, dtype) for word in words]
+    return np.dtype(fields, align=True)
 
 
 def capsule(kind: str, address: int) -> Any:
@@ -198,8 +229,6 @@ class CompiledFeature(_ByName, Feature):
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Columns (n_frames, n_features) of checked samples."""
-        import numpy as np
-
         clip, reader = self._clip(), load("audio").FrameReader
         out = np.empty((n_frames, clip.n_features), np.float32)
         for start in range(0, n_frames, FRAMES):

@@ -276,8 +276,9 @@ cdef void python_loss(Loss *o, Context *ctx) noexcept:
 
 cdef int fill_from_python(Loss *o) except -1:
     rule = <object>o.python
-    y_true = np.asarray(<const float[:o.n_rows, :o.n_true]>o.y_true)
-    y_pred = np.asarray(<const float[:o.n_rows, :o.n_out]>o.y_pred)
+    y_true = np.asarray(<float[:o.n_rows, :o.n_true]>o.y_true)
+    y_pred = np.asarray(<float[:o.n_rows, :o.n_out]>o.y_pred)
+    y_true.flags.writeable = y_pred.flags.writeable = False
     values, gradient = rule(y_true, y_pred)
     if np.shape(values) != (o.n_rows,) or np.shape(gradient) != (o.n_rows, o.n_out):
         raise PluginError(f"A loss gives values of shape {(o.n_rows,)} and a gradient of shape {(o.n_rows, o.n_out)}; "
