@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex64]
 PadMode = Literal["constant", "reflect", "symmetric", "edge"]
 
@@ -133,3 +134,61 @@ def griffin_lim_update(
 def median_filter(x: FloatArray, width: int, axis: int) -> FloatArray: ...
 def soft_mask(x: FloatArray, reference: FloatArray, power: float = 2.0, neither: float = 0.5) -> FloatArray: ...
 def spectral_peaks(x: FloatArray, first: int, end: int, threshold: float) -> tuple[FloatArray, FloatArray]: ...
+def fast_length(n: int) -> int: ...
+def biquads(x: FloatArray, sos: DoubleArray, state: DoubleArray) -> FloatArray: ...
+def filtered_energy(x: FloatArray, sos: DoubleArray, state: DoubleArray, marks: NDArray[np.int64]) -> DoubleArray: ...
+def pcen(
+    x: FloatArray,
+    state: FloatArray,
+    scale: float,
+    smooth: float,
+    gain: float,
+    bias: float,
+    power: float,
+    eps: float,
+) -> FloatArray: ...
+def voice_ratios(x: FloatArray, state: FloatArray, rise: float, bias: float, floor: float) -> FloatArray: ...
+
+class LinearPrediction:
+    win_length: int
+    hop_length: int
+    offset: int
+    order: int
+    def __init__(
+        self, order: int, hop_length: int, window: ArrayLike, *, offset: int = 0, pad_mode: PadMode = "constant"
+    ) -> None: ...
+    def burg(self, y: FloatArray, n_frames: int) -> FloatArray: ...
+    def autocorrelation(self, y: FloatArray, n_frames: int) -> FloatArray: ...
+
+class YinPlan:
+    win_length: int
+    hop_length: int
+    offset: int
+    min_period: int
+    max_period: int
+    n_lags: int
+    def __init__(
+        self,
+        win_length: int,
+        hop_length: int,
+        min_period: int,
+        max_period: int,
+        *,
+        offset: int = 0,
+        pad_mode: PadMode = "constant",
+    ) -> None: ...
+    def differences(self, y: FloatArray, n_frames: int) -> FloatArray: ...
+    def f0(self, y: FloatArray, n_frames: int, sr: float, threshold: float) -> FloatArray: ...
+    def track(
+        self,
+        y: FloatArray,
+        n_frames: int,
+        sr: float,
+        fmin: float,
+        prior: DoubleArray,
+        no_trough: float,
+        switching: float,
+        bins_per_octave: int,
+        n_bins: int,
+        reach: int,
+    ) -> tuple[NDArray[np.int64], FloatArray]: ...

@@ -29,7 +29,7 @@ static void lanes_autocorrelation(vd *r, const vd *x, ptrdiff_t n, ptrdiff_t n_l
 }
 
 /* a[0 .. m] of order m + 1 out of a[0 .. m-1] of order m, by the Levinson step with reflection coefficient k */
-static void lanes_raise_order(vd *a, ptrdiff_t m, vd k) {
+INLINE void lanes_raise_order(vd *a, ptrdiff_t m, vd k) {
     ptrdiff_t i = 0, j = m - 1;
     for (; i < j; i++, j--) {
         vd t = a[i];

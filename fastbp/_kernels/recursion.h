@@ -58,18 +58,17 @@ static void pcen_frame(float *out, const float *x, float *m, ptrdiff_t n, const 
 }
 
 /* Mean over bands x (n) of the log likelihood ratio of speech against noise (Sohn, Kim & Sung 1999) with the
- * decision-directed SNR of Ephraim & Malah (1984); the noise is the tracked minimum of the smoothed power (Doblinger
- * 1995), `bias` times. state (3, n): smoothed power (negative: not begun), its minimum, SNR of the last estimate. */
-static float voice_ratio(const float *x, float *state, ptrdiff_t n, float bias, float floor) {
-    const float alpha = 0.7f, beta = 0.96f, gamma = 0.998f, directed = 0.98f;
+ * decision-directed SNR of Ephraim & Malah (1984). The noise is `bias` times the minimum of the smoothed power, which
+ * rises by the factor `rise` a frame at most. state (3, n): smoothed power (negative: not begun), its minimum, and the
+ * SNR estimated last. */
+static float voice_ratio(const float *x, float *state, ptrdiff_t n, float rise, float bias, float floor) {
+    const float kept = 0.7f, directed = 0.98f;
     float *smooth = state, *least = state + n, *snr = state + 2 * n, sum = 0.0f;
     for (ptrdiff_t b = 0; b < n; b++) {
         float power = x[b] > floor ? x[b] : floor;
         if (smooth[b] < 0.0f) smooth[b] = least[b] = power;
-        float now = alpha * smooth[b] + (1.0f - alpha) * power;
-        float risen = gamma * least[b] + (1.0f - gamma) / (1.0f - beta) * (now - beta * smooth[b]);
-        least[b] = least[b] < now && risen < now ? (risen > floor ? risen : floor) : now;
-        smooth[b] = now;
+        smooth[b] = kept * smooth[b] + (1.0f - kept) * power;
+        least[b] = fminf(smooth[b], least[b] * rise);
         float post = power / (bias * least[b]), excess = post > 1.0f ? post - 1.0f : 0.0f;
         float prior = directed * snr[b] + (1.0f - directed) * excess, wiener = prior / (1.0f + prior);
         snr[b] = wiener * wiener * post;

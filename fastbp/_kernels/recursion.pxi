@@ -5,7 +5,7 @@ cdef extern from "recursion.h" nogil:
         float scale, smooth, gain, bias, power, eps, bias_power
     double biquads_step(double x, const double *sos, double *state, ptrdiff_t n_sections)
     void pcen_frame(float *out, const float *x, float *m, ptrdiff_t n, const pcen_setting *c)
-    float voice_ratio(const float *x, float *state, ptrdiff_t n, float bias, float floor)
+    float voice_ratio(const float *x, float *state, ptrdiff_t n, float rise, float bias, float floor)
 
 
 cdef check_sections(const double[:, ::1] sos, const double[:, ::1] state):
@@ -60,7 +60,7 @@ def pcen(const float[:, ::1] x, float[::1] state, float scale, float smooth, flo
     return result
 
 
-def voice_ratios(const float[:, ::1] x, float[:, ::1] state, float bias, float floor):
+def voice_ratios(const float[:, ::1] x, float[:, ::1] state, float rise, float bias, float floor):
     """float32 (n_rows,): likelihood of voice in each row of band powers x (n_rows, n); state (3, n), begun at -1."""
     cdef Py_ssize_t t
     if state.shape[0] != 3 or state.shape[1] != x.shape[1] or x.shape[1] < 1:
@@ -69,5 +69,5 @@ def voice_ratios(const float[:, ::1] x, float[:, ::1] state, float bias, float f
     cdef float[::1] out = result
     with nogil:
         for t in range(x.shape[0]):
-            out[t] = voice_ratio(&x[t, 0], &state[0, 0], x.shape[1], bias, floor)
+            out[t] = voice_ratio(&x[t, 0], &state[0, 0], x.shape[1], rise, bias, floor)
     return result

@@ -7,11 +7,20 @@
 from collections.abc import Callable
 
 from fastbp import registry
+from fastbp.features.activity import EnergyVAD, vad
 from fastbp.features.base import Feature
+from fastbp.features.cepstral import GFCC, LFCC
 from fastbp.features.chroma import Chroma
+from fastbp.features.context import Context, Deltas, MedianFilter
 from fastbp.features.cqt import CQT, ChromaCQT, Tonnetz
+from fastbp.features.editing import de_emphasis, pre_emphasis, split_silence, trim
 from fastbp.features.inverse import mel_to_audio, mel_to_stft
+from fastbp.features.loudness import Loudness, integrated_loudness, loudness_range
+from fastbp.features.lpc import LPC, PLP
+from fastbp.features.normalise import CMVN, SlidingCMVN
+from fastbp.features.pcen import PCEN
 from fastbp.features.pipeline import Pipeline, default_pipeline
+from fastbp.features.pitch import PYIN, YIN
 from fastbp.features.presets import PRESETS
 from fastbp.features.rhythm import OnsetStrength, Tempo
 from fastbp.features.separation import hpss, hpss_audio
@@ -33,21 +42,34 @@ from fastbp.features.stft import griffin_lim, istft, stft
 from fastbp.features.temporal import RMS, Frames, ZeroCrossingRate
 
 __all__ = [
+    "CMVN",
     "CQT",
-    "FEATURES",
-    "MFCC",
-    "PRESETS",
-    "RMS",
     "Chroma",
     "ChromaCQT",
+    "Context",
+    "Deltas",
+    "EnergyVAD",
+    "FEATURES",
     "Feature",
     "Frames",
+    "GFCC",
+    "LFCC",
+    "LPC",
     "LogMel",
+    "Loudness",
+    "MFCC",
+    "MedianFilter",
     "MelSpectrogram",
     "Normalize",
     "OnsetStrength",
+    "PCEN",
+    "PLP",
+    "PRESETS",
+    "PYIN",
     "Pipeline",
     "Pooling",
+    "RMS",
+    "SlidingCMVN",
     "SpectralBandwidth",
     "SpectralCentroid",
     "SpectralContrast",
@@ -61,17 +83,25 @@ __all__ = [
     "Spectrogram",
     "Tempo",
     "Tonnetz",
+    "YIN",
     "ZeroCrossingRate",
+    "de_emphasis",
     "default_pipeline",
     "feature_class",
     "griffin_lim",
     "hpss",
     "hpss_audio",
+    "integrated_loudness",
     "istft",
+    "loudness_range",
     "mel_to_audio",
     "mel_to_stft",
+    "pre_emphasis",
     "register_features",
+    "split_silence",
     "stft",
+    "trim",
+    "vad",
 ]
 
 FEATURES: dict[str, type[Feature]] = {
@@ -81,6 +111,7 @@ FEATURES: dict[str, type[Feature]] = {
         *(SpectralCentroid, SpectralBandwidth, SpectralRolloff, SpectralFlatness, SpectralContrast, SpectralFlux),
         *(SpectralEntropy, SpectralSlope, SpectralSkewness, SpectralKurtosis),
         *(Chroma, CQT, ChromaCQT, Tonnetz, OnsetStrength, Tempo),
+        *(LFCC, GFCC, PCEN, LPC, PLP, YIN, PYIN, Loudness, EnergyVAD),
     )
 }
 

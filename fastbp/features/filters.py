@@ -70,6 +70,7 @@ def _mel_edges(to_mel: Callable[[float], Array], fmin: float, fmax: float, n_mel
 MEL_SCALES: dict[str, Callable[[Array, float, float, int], tuple[Array, Array]]] = {
     "slaney": lambda f, low, high, n: _in_hz(f, mel_to_hz_slaney(_mel_edges(hz_to_mel_slaney, low, high, n))),
     "htk": lambda f, low, high, n: _in_hz(f, mel_to_hz_htk(_mel_edges(hz_to_mel_htk, low, high, n))),
+    "linear": lambda f, low, high, n: _in_hz(f, np.linspace(low, high, n + 2)),
     "kaldi": lambda f, low, high, n: _in_mel(f, _mel_edges(hz_to_mel_htk, low, high, n)),
 }
 
@@ -92,7 +93,8 @@ MEL_NORMS: dict[str, Callable[[Array], Array]] = {
 def mel_filters(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, scale: str, norm: str) -> Array:
     """Mel filters, float64 (n_mels, n_fft // 2 + 1), of frequencies in Hz.
 
-    scale "slaney" and "htk" are triangles over Hz (librosa, torchaudio), "kaldi" triangles over mel; norm "slaney"
+    scale "slaney" and "htk" are triangles over Hz (librosa, torchaudio), "linear" too but of equal width, "kaldi"
+    triangles over mel; norm "slaney"
     gives every band the same area over Hz, "none" the same height.
     """
     bins = np.arange(n_fft // 2 + 1, dtype=np.float64) * (sr / n_fft)

@@ -8,9 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.base import Feature
+from fastbp.features.context import Context, Deltas, MedianFilter
+from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.sharing import shared_spectra
 from fastbp.features.spectral import MFCC, LogMel
-from fastbp.features.steps import STEPS, FloatArray, Pooling, Step
+from fastbp.features.steps import FloatArray, Normalize, Pooling, Step
 from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
 from fastbp.features.waveform import as_waveform
 
@@ -167,6 +169,11 @@ def _flatten(items: Any) -> list[Any]:
     if not callable(items) or isinstance(items, type) or not hasattr(items, "get_config"):
         raise ArgumentTypeError(f"{items!r} is neither a feature nor a step; make one first, e.g. MFCC(sr=16000).")
     return [items]
+
+
+STEPS: dict[str, type[Step]] = {
+    cls.name: cls for cls in (Normalize, Pooling, CMVN, SlidingCMVN, Context, Deltas, MedianFilter)
+}
 
 
 def _step_class(name: str) -> type[Step]:

@@ -95,6 +95,26 @@ FASTBP: dict[str, Any] = {
     "delta": "regression",
     "delta_width": 5,
     "normalize": "peak",
+    "n_filters": 64,
+    "n_lfcc": 20,
+    "n_gfcc": 20,
+    "n_plp": 13,
+    "order": 12,
+    "method": "burg",
+    "gain": 0.98,
+    "bias": 2.0,
+    "exponent": 0.5,
+    "time_constant": 0.4,
+    "eps": 1e-6,
+    "full_scale": 2.0**31,
+    "smoother_start": "first",
+    "trough_threshold": 0.1,
+    "resolution": 0.1,
+    "max_transition_rate": 35.92,
+    "switch_prob": 0.01,
+    "no_trough_prob": 0.01,
+    "threshold": 0.15,
+    "hangover": 0.2,
     "roll_percent": 0.85,
     "n_bands": None,
     "quantile": 0.02,
@@ -114,6 +134,7 @@ FASTBP: dict[str, Any] = {
     "aggregate": "mean",
 }
 LIBROSA = FASTBP | {
+    "smoother_start": "ones",
     "sr": 22050,
     "n_fft": 2048,
     "win_length": None,
@@ -144,6 +165,8 @@ KALDI = FASTBP | {
     "lifter": 22.0,
 }
 TORCHAUDIO = FASTBP | {
+    "n_filters": 128,
+    "n_lfcc": 40,
     "n_fft": 400,
     "win_length": None,
     "hop_length": 200,
@@ -162,12 +185,23 @@ WHISPER = FASTBP | {
     "log": "whisper",
     "top_db": 80.0,
 }
+_PITCH = {"fmin": 65.0, "fmax": 2093.0}  # C2 to C7
+_LONG = {"n_fft": 1024, "win_length": 1024}  # two periods of fmin at 16 kHz
+_SAME_EVERYWHERE: dict[str, dict[str, Any]] = {
+    "rms": {"log": "none"},
+    "gfcc": {"fmin": 50.0},
+    "pcen": {"power": 1},
+    "vad": {"n_mels": 24, "fmin": 100.0},
+    "lpc": {"window": "rectangular"},
+    "yin": _PITCH,
+    "pyin": _PITCH,
+}
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "fastbp": {"*": FASTBP, "rms": {"log": "none"}},
-    "librosa": {"*": LIBROSA, "zcr": {"pad_mode": "edge"}, "rms": {"log": "none"}},
-    "kaldi": {"*": KALDI, "rms": {"log": "none"}},
-    "torchaudio": {"*": TORCHAUDIO, "rms": {"log": "none"}},
-    "whisper": {"*": WHISPER, "rms": {"log": "none"}},
+    "fastbp": {"*": FASTBP, **_SAME_EVERYWHERE, "yin": _PITCH | _LONG, "pyin": _PITCH | _LONG},
+    "librosa": {"*": LIBROSA, **_SAME_EVERYWHERE, "zcr": {"pad_mode": "edge"}},
+    "kaldi": {"*": KALDI, **_SAME_EVERYWHERE, "pcen": {"power": 1, "full_scale": 2.0**16}},
+    "torchaudio": {"*": TORCHAUDIO, **_SAME_EVERYWHERE},
+    "whisper": {"*": WHISPER, **_SAME_EVERYWHERE},
 }
 
 

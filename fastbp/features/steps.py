@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp._kernels import load
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from fastbp.features.functionals import FUNCTIONALS
 
 FloatArray = NDArray[np.float32]
 Layout = tuple[tuple[str, str], ...]  # (feature, column) of every column
@@ -93,8 +94,9 @@ class Pooling(Step):
     ----------
     stats : sequence of str, or dict of them by feature name
         "mean", "std", "min", "max", "median", "p0" to "p100" (percentiles, linear), "delta_mean" (mean of the
-        magnitude of the change from frame to frame), "delta_std" (the change's standard deviation), or the difference
-        of two, "p90-p10". With a dict, e.g. {"logmel": ["mean"], "zcr": ["std"]}, each feature of a pipeline
+        magnitude of the change from frame to frame), "delta_std" (the change's standard deviation), a name of
+        `functionals.FUNCTIONALS` ("range", "iqr", "skewness", "kurtosis", "slope", ...), or the difference of two,
+        "p90-p10". With a dict, e.g. {"logmel": ["mean"], "zcr": ["std"]}, each feature of a pipeline
         gets its own; all must be named.
     """
 
@@ -148,9 +150,9 @@ def _checked_stats(names: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentTypeError(f"stats={names!r} cannot be used; give a list of names such as ['mean', 'std'].")
     for name in names:
         for part in name.split("-"):
-            if part not in _MOMENTS and _percentile(part) is None:
+            if part not in (*_MOMENTS, *FUNCTIONALS) and _percentile(part) is None:
                 raise UnknownNameError(
-                    f"No statistic is called {part!r}; use {', '.join(_MOMENTS)}, median, p0 to p100."
+                    f"No statistic is called {part!r}; use {', '.join((*_MOMENTS, *FUNCTIONALS))}, median, p0 to p100."
                 )
     return tuple(names)
 
@@ -177,6 +179,8 @@ class _Statistics(dict[str, NDArray[np.float64]]):
         if "-" in name:
             first, *rest = (self[part] for part in name.split("-"))
             self[name] = first - np.sum(rest, axis=0)
+        elif name in FUNCTIONALS:
+            self[name] = FUNCTIONALS[name](self.rows.astype(np.float64))
         else:
             self[name] = self._at(_percentile(name) or 0.0)
         return self[name]
@@ -188,6 +192,3 @@ class _Statistics(dict[str, NDArray[np.float64]]):
         low = int(place)
         a, b = self.ordered[low].astype(np.float64), self.ordered[min(low + 1, len(self.rows) - 1)]
         return a + (place - low) * (b - a)
-
-
-STEPS: dict[str, type[Step]] = {cls.name: cls for cls in (Normalize, Pooling)}
