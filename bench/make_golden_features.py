@@ -154,5 +154,6 @@ def write(name, preset, versions, cases):
     (TESTS / f"golden_{name}.json").write_text(lines + "\n")
 
 
-write("librosa", "librosa", {"librosa": librosa.__version__, "numpy": np.__version__}, LIBROSA)
-write("kaldi", "kaldi", {"kaldi-native-fbank": kaldi.__version__, "dither": 0}, KALDI)
+if __name__ == "__main__":
+    write("librosa", "librosa", {"librosa": librosa.__version__, "numpy": np.__version__}, LIBROSA)
+    write("kaldi", "kaldi", {"kaldi-native-fbank": kaldi.__version__, "dither": 0}, KALDI)

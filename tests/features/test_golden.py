@@ -19,6 +19,8 @@ CASES = [
 TOLERANCE = {
     ("librosa", "LogMel"): (0.06, 2e-3),
     ("librosa", "MFCC"): (5e-4, 5e-5),
+    ("librosa", "SpectralContrast"): (1e-5, 2e-6),
+    ("librosa", "SpectralFlatness"): (1e-5, 5e-6),
     ("kaldi", "LogMel"): (2e-3, 2e-4),
     ("kaldi", "MFCC"): (5e-3, 5e-4),
     ("torchaudio", "LogMel"): (0.06, 2e-3),
