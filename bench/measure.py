@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,15 @@ def turn(run: Callable[[], Any]) -> list[float]:
         run()
         seconds.append(time.perf_counter() - start)
     return seconds
+
+
+def outcome(contest: Any, n_rounds: int, slow: bool) -> dict[str, Any]:
+    """`measure`, or why that failed: the other contests go on."""
+    try:
+        return measure(contest, n_rounds, slow)
+    except Exception as error:
+        traceback.print_exc()
+        return {"name": contest.name, "title": contest.title, "failed": f"{type(error).__name__}: {error}"}
 
 
 def measure(contest: Any, n_rounds: int, slow: bool) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def main() -> None:
         print(json.dumps(environment.stamp()), file=sys.__stdout__, flush=True)
         for contest in contests(filter(None, given.only.split(",")), given.slow):
             print(f"{contest.title} (threads: {given.threads})", flush=True)
-            print(json.dumps(measure(contest, given.rounds, given.slow)), file=sys.__stdout__, flush=True)
+            print(json.dumps(outcome(contest, given.rounds, given.slow)), file=sys.__stdout__, flush=True)
 
 
 if __name__ == "__main__":

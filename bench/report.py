@@ -63,6 +63,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def section(figures: Figures) -> str:
     """A contest: title, table, who is missing."""
+    failures = [contest["failed"] for contest in figures.values() if "failed" in contest]
+    if failures:
+        return f"### {next(iter(figures.values()))['title']}\n\nFailed: {'; '.join(failures)}\n"
     header = [f"{n} thread{'s' * (n > 1)}" for n in figures]
     names = [column for n in header for column in (n, "x fastbp", "rate", "of floor")]
     contest = next(iter(figures.values()))
@@ -93,6 +96,8 @@ def main() -> None:
     print(introduction(stamps[0], given.rounds))
     for contests in zip(*found, strict=True):
         print(section(dict(zip(given.threads, contests))))
+    if any("failed" in contest for contests in found for contest in contests):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
