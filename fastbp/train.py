@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from fastbp.errors import ArgumentError, NonFiniteError
 from fastbp.metrics import Metric
 from fastbp.parameters import Float32
 from fastbp.progress import Quiet, make_progress
+from fastbp.rows import Chunk, Rows, StoredRows, evaluate, prepare
 from fastbp.stop import StopCondition
 
 if TYPE_CHECKING:
@@ -54,28 +56,12 @@ class History:
 
 
 @dataclass
-class Rows:
-    """Prepared samples: x (n, n_in) float32, y (n, n_true) float32 or int32, weight (n,) or None."""
-
-    x: Float32
-    y: NDArray[Any]
-    weight: Float32 | None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def take(self, part: slice) -> "Rows":
-        """A slice of the rows."""
-        return Rows(self.x[part], self.y[part], None if self.weight is None else self.weight[part])
-
-
-@dataclass
 class Session:
     """Everything one call of `fit` works with."""
 
     model: "Sequential"
-    rows: Rows
-    validation: Rows | None
+    rows: Rows | StoredRows
+    validation: Rows | StoredRows | None
     batch_size: int
     epochs: int
     shuffle: bool
@@ -95,8 +81,8 @@ class Session:
 
 def fit(
     model: "Sequential",
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Any,
+    y: Any = None,
     *,
     batch_size: int | None = 32,
     epochs: int = 1,
@@ -116,9 +102,10 @@ def fit(
     model
         The network; built now if it was not.
     x
-        Samples (n_rows, n_in).
+        Samples (n_rows, n_in). A `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a
+        whole, and shuffled by blocks; so is y where it is such an `x`.
     y
-        Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss.
+        Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss. A store brings its own.
     batch_size
         Rows an update; None is all of them: plain gradient descent.
     epochs
@@ -130,7 +117,7 @@ def fit(
     validation_split
         Part of the rows, taken from the end before shuffling, that is not trained on but evaluated after each epoch.
     validation_data
-        (x, y) or (x, y, sample_weight) for that, instead.
+        (x, y) or (x, y, sample_weight) for that, or a store, instead.
     shuffle
         Whether each epoch takes the rows in a new order, fixed by the seed.
     class_weight
@@ -154,7 +141,7 @@ def fit(
     KeyboardInterrupt
         Ctrl-C, honoured between two batches; the model keeps the weights of the last full batch.
     """
-    rows = Rows(*model.prepare(x, y, sample_weight, class_weight))
+    rows = prepare(model, x, y, sample_weight, class_weight)
     rows, validation = _validation(model, rows, validation_split, validation_data)
     size = _batch_size(batch_size, len(rows))
     if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
@@ -166,17 +153,24 @@ def fit(
 
 
 def _validation(
-    model: "Sequential", rows: Rows, split: float, given: Sequence[ArrayLike] | None
-) -> tuple[Rows, Rows | None]:
+    model: "Sequential", rows: Rows | StoredRows, split: float, given: Any
+) -> tuple[Rows | StoredRows, Rows | StoredRows | None]:
     if given is not None:
-        if len(given) not in (2, 3):
-            raise ArgumentError(f"validation_data must be (x, y) or (x, y, sample_weight); got {len(given)} parts.")
-        weight = given[2] if len(given) == 3 else None
-        return rows, Rows(*model.prepare(given[0], given[1], weight))
+        parts = given if isinstance(given, (tuple, list)) else (given,)
+        if len(parts) > 3 or (len(parts) < 2 and parts is given):
+            raise ArgumentError(f"validation_data must be (x, y) or (x, y, sample_weight); got {len(parts)} parts.")
+        return rows, prepare(model, *parts)
     if not 0.0 <= split < 1.0:
         raise ArgumentError(f"validation_split must be at least 0 and below 1; got {split!r}.")
+    if not split:
+        return rows, None
+    if isinstance(rows, StoredRows):
+        raise ArgumentError(
+            "validation_split would cut a store through a sound, or a speaker: use store.split() and "
+            'validation_data=store.select(split="valid") instead.'
+        )
     n = len(rows) - int(len(rows) * split)
-    return (rows.take(slice(n)), rows.take(slice(n, None))) if split else (rows, None)
+    return rows.take(slice(n)), rows.take(slice(n, None))
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:
@@ -232,9 +226,9 @@ def _epoch(session: Session) -> None:
         session.history.stopped_by = session.history.stopped_by or "a callback asked for it"
 
 
-def _validate(session: Session, rows: Rows) -> dict[str, Any]:
+def _validate(session: Session, rows: Rows | StoredRows) -> dict[str, Any]:
     session.callbacks("on_test_begin", {})
-    logs = session.model.evaluate_prepared(rows.x, rows.y, rows.weight)
+    logs = evaluate(session.model, rows)
     session.callbacks("on_test_end", logs)
     return {f"val_{name}": value for name, value in logs.items()}
 
@@ -258,13 +252,15 @@ class _Totals:
 
 def _train_epoch(session: Session) -> dict[str, Any]:
     """All batches of an epoch, in runs that come back to Python now and then."""
-    model = session.model
-    order = model.generator(SHUFFLE, model.epoch_count).permutation(len(session.rows)) if session.shuffle else None
+    model, history = session.model, session.history
+    rng = model.generator(SHUFFLE, model.epoch_count) if session.shuffle else None
     totals = _Totals(model.new_metrics(), with_norm=any(c.needs_gradient_norm for c in session.stop))
     plan = model.plan("fit", session.batch_size)
     room = _prediction_room(session, totals)
-    while totals.batches < session.n_batches and not session.history.stopped_by and not model.stop_training:
-        _run_batches(session, plan, order, totals, room)
+    with closing(session.rows.chunks(rng, session.batch_size)) as chunks:
+        for chunk in chunks:
+            while totals.batches < chunk.first + chunk.n_batches and not (history.stopped_by or model.stop_training):
+                _run_batches(session, plan, chunk, totals, room)
     return totals.logs(finished=True)
 
 
@@ -276,30 +272,30 @@ def _prediction_room(session: Session, totals: _Totals) -> Float32 | None:
     return np.empty((min(rows, session.n_batches * session.batch_size), session.model.n_out), np.float32)
 
 
-def _run_batches(session: Session, plan: Any, order: Any, totals: _Totals, room: Float32 | None) -> None:
+def _run_batches(session: Session, plan: Any, chunk: Chunk, totals: _Totals, room: Float32 | None) -> None:
     """One visit to the plan: as many batches as fit into the time and the room."""
-    model, rows, first = session.model, session.rows, totals.batches
-    n = 1 if session.callbacks.watches_batches else session.n_batches - first
+    model, rows, first = session.model, chunk.rows, totals.batches - chunk.first
+    n = 1 if session.callbacks.watches_batches else chunk.n_batches - first
     if room is not None:
         n = min(n, len(room) // session.batch_size)
-    session.callbacks("on_train_batch_begin", first, {})
+    session.callbacks("on_train_batch_begin", totals.batches, {})
     _keep_good_weights(session)
     assert model.optimizer is not None
     rates = model.optimizer.schedule.learning_rates(model.step_count, n)
     done, loss, norm, last_loss = plan.train(
-        rows.x, rows.y.view(np.float32), rows.weight, order, rates, room, batch_size=session.batch_size, first=first,
-        last=first + n, step=model.step_count, seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
+        rows.x, rows.y.view(np.float32), rows.weight, chunk.order, rates, room, batch_size=session.batch_size,
+        first=first, last=first + n, step=model.step_count, seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
     )  # fmt: skip
     model.step_count += done
     session.proven = session.candidate if done else session.proven
     if done < n and not math.isfinite(last_loss):
-        _refuse_non_finite(session, plan, first + done, last_loss)
+        _refuse_non_finite(session, plan, totals.batches + done, last_loss)
     n_rows = min(done * session.batch_size, len(rows) - first * session.batch_size)
-    _add(totals, session, order, first * session.batch_size, n_rows, room)
-    totals.batches, totals.rows = first + done, totals.rows + n_rows
+    _add(totals, chunk, first * session.batch_size, n_rows, room)
+    totals.batches, totals.rows = totals.batches + done, totals.rows + n_rows
     totals.loss, totals.norm = totals.loss + loss, totals.norm + norm
     logs = totals.logs(finished=False)
-    session.callbacks("on_train_batch_end", first + done - 1, logs)
+    session.callbacks("on_train_batch_end", totals.batches - 1, logs)
     session.progress.advance(n_rows, logs)
     for condition in session.stop:
         session.history.stopped_by = session.history.stopped_by or condition.between_batches() or ""
@@ -313,12 +309,12 @@ def _keep_good_weights(session: Session) -> None:
         session.next_snapshot = now + SNAPSHOT_SECONDS
 
 
-def _add(totals: _Totals, session: Session, order: Any, start: int, n_rows: int, room: Float32 | None) -> None:
+def _add(totals: _Totals, chunk: Chunk, start: int, n_rows: int, room: Float32 | None) -> None:
     """Show the predictions of a run of batches to the metrics."""
     if room is None or not n_rows:
         return
-    rows = session.rows
-    index = slice(start, start + n_rows) if order is None else order[start : start + n_rows]
+    rows, part = chunk.rows, slice(start, start + n_rows)
+    index = part if chunk.order is None else chunk.order[part]
     weight = None if rows.weight is None else rows.weight[index]
     for metric in totals.metrics:
         metric.update(rows.y[index], room[:n_rows], weight)
@@ -350,5 +346,5 @@ def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float3
     session.callbacks = CallbackList([], model, {})
     session.proven, session.next_snapshot = model.get_snapshot(), math.inf
     totals = _Totals(model.new_metrics())
-    _run_batches(session, model.plan("fit", size), None, totals, _prediction_room(session, totals))
+    _run_batches(session, model.plan("fit", size), Chunk(rows, None, 0, 1), totals, _prediction_room(session, totals))
     return totals.logs(finished=True)
