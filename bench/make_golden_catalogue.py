@@ -44,7 +44,7 @@ def pyin(y, sr):
     return np.stack([f0, voiced])
 
 
-# feature, its arguments, (signal, sr, number of samples), the peer's figures (n_features, n_frames), number of rows kept
+# feature, its arguments, (signal, sr, n_samples), the peer's figures (n_features, n_frames), number of rows kept
 CASES = [
     ("PCEN", {"preset": "librosa"}, ("signal", 22050, 33075), pcen, 5),
     (
