@@ -72,7 +72,12 @@ class Spectrogram(Feature):
         }
 
     def spectrum_key(self) -> tuple[Any, ...] | None:
-        """Features with the same key (not None) can be computed from one short-time spectrum."""
+        """Features with the same key (not None) can be computed from one short-time spectrum.
+
+        None for a class with a `compute` of its own: nobody else knows what it does.
+        """
+        if type(self).compute is not Spectrogram.compute:
+            return None
         return tuple(getattr(self, name) for name in Spectrogram.parameters if name != "power")
 
     def columns_key(self) -> tuple[Any, ...]:
@@ -101,6 +106,10 @@ class Spectrogram(Feature):
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """The feature (n_frames, n_features) of checked samples."""
+        return self.compute_alone(y, n_frames)
+
+    def compute_alone(self, y: FloatArray, n_frames: int) -> FloatArray:
+        """What `compute` does; a class may have a faster way to what `from_columns` makes of its `reduction`."""
         return self.from_columns(self._plan.run(y, n_frames))
 
 
@@ -293,10 +302,10 @@ class MFCC(LogMel):
         """Coefficients and deltas, out of log-mel bands."""
         return self._with_deltas(load("audio").project(self.limited(columns), self._basis))
 
-    def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
+    def compute_alone(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Coefficients and deltas of checked samples; in one pass unless top_db asks for the whole clip first."""
         if self.top_db > 0:
-            return super().compute(y, n_frames)
+            return super().compute_alone(y, n_frames)
         return self._with_deltas(self._fused_plan.run(y, n_frames))
 
     def _with_deltas(self, mfcc: FloatArray) -> FloatArray:
