@@ -78,7 +78,8 @@ def register_optimizers(register: Register) -> None:
     * ``step(params, grads, slots, t, hyper)``: one update, in place. `params` and `grads` are float32 (n_params,), all
       tensors of the network in one vector, and `grads` is not to be changed; `slots` is float32 (n_slots, n_params);
       `t` is the number of this step, from 1; `hyper` is a dict with the fields by name, "learning_rate" being the
-      number for this step. Gradients come clipped. Padding between tensors is 0 in all of them and must stay 0.
+      number for this step. Gradients come clipped. Padding between tensors is 0 in all of them and must stay 0. If it
+      raises, `params` and `slots` are put back, and the exception reaches the caller with a note of the distribution.
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ def register_features(register: Register) -> None:
     """Add audio features, for pipelines, model files and ``fastbp features --feature name``.
 
     The factory makes an object that derives from `fastbp.features.Feature`: class attributes ``name`` (the one
-    registered) and ``parameters``, and a method ``compute(y, n_frames)``, which turns the checked waveform `y`, float32
+    registered), ``parameters`` (of those all features share) and ``options`` (numbers of its own: a tuple of
+    `fastbp.options.Option`), and a method ``compute(y, n_frames)``, which turns the checked waveform `y`, float32
     (n_samples,), into float32 (n_frames, n_features). ``get_config()`` must give the keyword arguments from which the
     factory makes an equal feature, since that is what a model file holds.
 

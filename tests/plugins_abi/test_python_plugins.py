@@ -1,4 +1,4 @@
-"""Plug-ins in Python of all three kinds: an exception comes back as it is, says where it is from, and undoes the step."""
+"""Plug-ins in Python of all three kinds: exceptions come back unchanged, say where they are from, and undo the step."""
 
 import sys
 from dataclasses import dataclass
