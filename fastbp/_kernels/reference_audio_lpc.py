@@ -30,7 +30,7 @@ def autocorrelation(x: Any, order: int) -> Array:
 
 
 def predictor(r: Any) -> Array:
-    """a_1 ... a_order, (n_frames, order), that solve the normal equations of autocorrelations r (n_frames, order + 1)."""
+    """a_1 ... a_order, (n_frames, order): solutions of the normal equations of r (n_frames, order + 1)."""
     r = np.asarray(r, np.float64)
     order = r.shape[1] - 1
     lags = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))

@@ -25,7 +25,8 @@ class EnergyVAD(MelSpectrogram):
     The score is the log likelihood ratio of speech against noise, averaged over mel bands (Sohn, Kim & Sung, A
     statistical model-based voice activity detection, 1999) and smoothed over some frames; the noise in each band is
     twice the minimum of its smoothed power, which rises by 6 dB a second at most. A frame is active if its score
-    exceeds `threshold`, and for `hangover` seconds after. Nothing is learned, and nothing looks ahead; music and other lively sounds are active too.
+    exceeds `threshold`, and for `hangover` seconds after. Nothing is learned, and nothing looks ahead; music and other
+    lively sounds are active too.
 
     Parameters
     ----------

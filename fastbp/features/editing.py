@@ -44,7 +44,8 @@ def de_emphasis(y: ArrayLike, coef: float = 0.97, previous: float | None = None)
     samples, coef = as_waveform(y), checked("pre_emphasis", coef)
     sections = np.array([[1.0, 0.0, 0.0, 1.0, -coef, 0.0]])
     if previous is None:
-        first, second = samples[0], samples[min(1, len(samples) - 1)]
+        first = float(samples[0])
+        second = float(samples[1]) if len(samples) > 1 else (1 - coef) / 2 * first  # one sample: a level line
         start = -((2 - coef) * first - second) / (3 - coef)
     else:
         start = coef * previous
