@@ -1,5 +1,15 @@
 # Samples of sound files: little-endian codes to float32 of full scale 1, channels to their mean.
+import os
+
+from libc.errno cimport EINTR, errno
 from libc.stdint cimport int16_t
+from posix.types cimport off_t
+
+cdef extern from "<unistd.h>" nogil:
+    Py_ssize_t pread(int fd, void *content, size_t n_bytes, off_t position)
+
+cdef enum:
+    READ_BYTES = 24576  # of whole samples of any width; stays in the first cache, and on any thread's stack
 
 PCM_CODINGS = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": -4}
 
@@ -17,6 +27,22 @@ def pcm_samples(const unsigned char[::1] content, int coding):
     return y
 
 
+def read_pcm(int fd, off_t position, Py_ssize_t n, int coding):
+    """float32 (up to n,): the samples in a file from a byte on, as many as are there; OSError where reading fails."""
+    if coding not in PCM_CODINGS.values() or n < 0:
+        raise ValueError(f"coding {coding} is none of {PCM_CODINGS}, or n={n} is negative")
+    y = np.empty(n, np.float32)
+    cdef float[::1] out = y
+    cdef Py_ssize_t n_read = 0
+    cdef int failure = 0
+    if n:
+        with nogil:
+            n_read = read_samples(&out[0], fd, position, n, coding, &failure)
+    if failure:
+        raise OSError(failure, os.strerror(failure))
+    return y if n_read == n else y[:n_read].copy()
+
+
 def mix(const float[:, ::1] x):
     """float32 (n_samples,): the mean of the channels of x (n_samples, n_channels)."""
     if x.shape[1] < 1:
@@ -27,6 +53,25 @@ def mix(const float[:, ::1] x):
         with nogil:
             channel_mean(&out[0], &x[0, 0], x.shape[0], x.shape[1])
     return y
+
+
+cdef Py_ssize_t read_samples(
+    float *y, int fd, off_t position, Py_ssize_t n, int coding, int *failure
+) noexcept nogil:
+    # y (n,) from the file; returns how many it had
+    cdef unsigned char content[READ_BYTES]
+    cdef Py_ssize_t width = abs(coding), n_done = 0, n_bytes
+    while n_done < n:
+        n_bytes = pread(fd, content, min(READ_BYTES, (n - n_done) * width), position + n_done * width)
+        if n_bytes < 0 and errno == EINTR:
+            continue
+        if n_bytes < 0:
+            failure[0] = errno
+        if n_bytes < width:
+            break
+        decode(y + n_done, content, n_bytes // width, coding)
+        n_done += n_bytes // width
+    return n_done
 
 
 cdef void decode(float *y, const unsigned char *x, Py_ssize_t n, int coding) noexcept nogil:
