@@ -6,7 +6,7 @@ divides by ``sqrt(v) + epsilon`` with the bias corrections folded into the learn
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from fastbp import registry, schedules
@@ -241,7 +241,7 @@ class AdamW(Adam):
         Decoupled: ``p -= p * weight_decay * learning_rate`` before the update; the rest as in `Adam`.
     """
 
-    weight_decay: float | None = 0.004
+    weight_decay: float | None = field(default=0.004, kw_only=True)
     name = "adamw"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plugin_tools import SOURCES, run
+from plugin_tools import SOURCES, run, tool
 
 import fastbp
 from fastbp import Dense, Sequential, optimizers, plugin_api, registry
@@ -71,6 +71,7 @@ def test_cython_from_a_distribution(install):
     """Compiled in a folder of its own, found by name through its hook."""
     pytest.importorskip("Cython")
     pytest.importorskip("setuptools")
+    tool("gcc", "cc")
     source = (SOURCES / "momentum.pyx").read_text()
     (install.path / "cython_momentum.pyx").write_text(source)
     (install.path / "compile.py").write_text(SETUP.format(include=fastbp.get_include()))
