@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,9 @@ from fastbp import _kernels
 from fastbp.audio import containers
 from fastbp.audio.checks import check_rate, check_seconds
 from fastbp.audio.containers import AudioInfo
+from fastbp.audio.opening import Sound, open_sound
 from fastbp.audio.resampling import resample
 from fastbp.errors import ArgumentError, AudioError
-
-if TYPE_CHECKING:
-    from fastbp.audio.opening import Sound
 
 BLOCK_SAMPLES = 1 << 18  # 1 MB of float32: the most that a lying header makes us allocate in vain
 MAX_LEVEL = 2.0**31  # some write floats at the scale of integers; beyond those it is no sound
@@ -41,8 +39,6 @@ def info(path: str | os.PathLike[str] | BinaryIO) -> AudioInfo:
     AudioError
         As for `load`, except for what only decoding can show.
     """
-    from fastbp.audio.opening import open_sound
-
     with open_sound(path) as sound:
         return sound.info
 
@@ -92,8 +88,6 @@ def load(
     1 MB beyond twice the result. An MP3 with variable bit rate and no Xing header is refused where libsndfile, which
     estimates its length, would drop the end.
     """
-    from fastbp.audio.opening import open_sound
-
     check_arguments(sr, offset, duration)
     with open_sound(path) as sound:
         start, n_wanted = segment(sound, offset, duration)
@@ -114,7 +108,7 @@ def check_arguments(sr: float | None, offset: float, duration: float | None) -> 
             raise ArgumentError("duration=0 asks for no samples; give a positive number of seconds or None for all.")
 
 
-def segment(sound: "Sound", offset: float, duration: float | None) -> tuple[int, int]:
+def segment(sound: Sound, offset: float, duration: float | None) -> tuple[int, int]:
     """First frame and number of frames to read."""
     start = _nearest(offset * sound.info.sr)
     if start >= sound.info.frames:
@@ -127,7 +121,7 @@ def _nearest(n_frames: float) -> int:
     return math.floor(min(n_frames, 2.0**62) + 0.5)
 
 
-def read_segment(sound: "Sound", start: int, n_wanted: int, mono: bool, at_most: int) -> Iterator[NDArray[np.float32]]:
+def read_segment(sound: Sound, start: int, n_wanted: int, mono: bool, at_most: int) -> Iterator[NDArray[np.float32]]:
     """`n_wanted` frames from `start` on, as `load` returns them, in blocks of `at_most` frames."""
     sound.go_to(start)
     done = 0
@@ -154,7 +148,7 @@ def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
     return block[:, 0] if block.shape[1] == 1 else _kernels.load("audio").mix(block)
 
 
-def _check_length(sound: "Sound", found: int) -> None:
+def _check_length(sound: Sound, found: int) -> None:
     """Hold the frames found, counted from the start of the file, against those announced."""
     expected, is_mp3, position = sound.info.frames, sound.info.format == "MP3", sound.stream.tell()
     if is_mp3 and not containers.mpeg_counts_frames(sound.stream):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.audio.checks import check_int
+from fastbp.audio.opening import open_sound
 from fastbp.audio.reading import BLOCK_SAMPLES, check_arguments, read_segment, segment
 
 Blocks = Iterator[NDArray[np.float32]]
@@ -59,8 +60,6 @@ def _blocks(
     path: str | os.PathLike[str] | BinaryIO, sr: float | None, mono: bool, block: int, offset: float,
     duration: float | None,
 ) -> Blocks:  # fmt: skip
-    from fastbp.audio.opening import open_sound
-
     with open_sound(path) as sound:
         start, n_wanted = segment(sound, offset, duration)
         rate, channels = sound.info.sr, sound.info.channels

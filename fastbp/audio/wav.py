@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastbp import _kernels
 from fastbp.audio.checks import MAX_RATE, MIN_RATE
 from fastbp.audio.containers import SAMPLE_BYTES, UNKNOWN_SIZE, AudioInfo
+from fastbp.audio.streams import QuietBytes
 
 HEAD_BYTES = 8192  # where the samples must begin; more is metadata that is rare in short files
 MAX_CHANNELS = 1024  # libsndfile's
@@ -39,10 +40,10 @@ class WavFile:
 
     def __init__(self, stream: BinaryIO, info: AudioInfo, start: int) -> None:
         self.info = info
-        self._stream, self._start, self._position = stream, start, 0
+        self._stream, self._position = stream, start
         self._kernels = _kernels.load("audio")
         self._coding = self._kernels.PCM_CODINGS[info.subtype]
-        stream.seek(start)
+        self._end = start + info.frames * info.frame_bytes
 
     def can_seek(self) -> bool:
         """Always True."""
@@ -50,22 +51,26 @@ class WavFile:
 
     def seek(self, frame: int) -> None:
         """Go to a frame."""
-        self._position = frame
-        self._stream.seek(self._start + frame * self.info.frame_bytes)
+        self._position = self._end - (self.info.frames - frame) * self.info.frame_bytes
 
     def read_block(self, n_frames: int) -> NDArray[np.float32]:
         """The next (n_frames, n_channels), or as many as there are."""
-        n_frames = min(n_frames, self.info.frames - self._position)
-        content = self._stream.read(n_frames * self.info.frame_bytes)
-        n_read = len(content) // self.info.frame_bytes
-        self._position += n_read
-        samples = self._kernels.pcm_samples(content, self._coding)
-        return samples[: n_read * self.info.channels].reshape(n_read, self.info.channels)
+        channels, frame_bytes = self.info.channels, self.info.frame_bytes
+        n_frames = min(n_frames, (self._end - self._position) // frame_bytes)
+        samples = self._samples(n_frames * channels)
+        n_read = len(samples) // channels
+        self._position += n_read * frame_bytes
+        return samples[: n_read * channels].reshape(n_read, channels)
+
+    def _samples(self, n: int) -> NDArray[np.float32]:
+        if isinstance(self._stream, QuietBytes):
+            self._stream.seek(self._position)
+            return self._kernels.pcm_samples(self._stream.read(n * abs(self._coding)), self._coding)
+        return self._kernels.read_pcm(self._stream.fileno(), self._position, n, self._coding)
 
 
 def open_wav(stream: BinaryIO, n_bytes: int) -> WavFile | None:
-    """The WAV file of `n_bytes` in `stream`, or None where it isn't one, or not a plain, complete one."""
-    stream.seek(0)
+    """The WAV file of `n_bytes` in `stream`, read from its start; None where it isn't a plain, complete one."""
     header = _header(stream.read(HEAD_BYTES))
     if header is None:
         return None

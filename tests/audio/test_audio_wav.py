@@ -18,7 +18,7 @@ from fastbp import _kernels, audio
 from fastbp.audio.wav import HEAD_BYTES, SUBTYPES, open_wav
 from fastbp.errors import AudioError
 
-SIZES = [1, 7, 8, 31, 64, 129, 8193]
+SIZES = [1, 7, 8, 31, 64, 129, 8193, 20_000]
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 GUID_TAIL = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
 
@@ -58,13 +58,17 @@ def by_libsndfile(content):
 @pytest.mark.parametrize("build", _kernels.supported_builds())
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT"])
 @pytest.mark.parametrize("shift", [0, 1])
-def test_every_build_decodes_to_the_same_bits(build, subtype, shift):
+def test_every_build_decodes_to_the_same_bits(tmp_path, build, subtype, shift):
     kernels = _kernels.load("audio", build)
     coding = kernels.PCM_CODINGS[subtype]
     width = abs(coding)
     for n in [0, *SIZES]:
         content = memoryview(codes(shift + n * width + width - 1))[shift:]  # not aligned, and with bytes left over
         y = kernels.pcm_samples(content, coding)
+        (tmp_path / "a").write_bytes(b"before" + content)
+        with open(tmp_path / "a", "rb") as file:
+            for at_most in (0, n // 2, n, n + 1):
+                np.testing.assert_array_equal(kernels.read_pcm(file.fileno(), 6, at_most, coding), y[:at_most])
         whole = np.frombuffer(content, np.uint8, n * width).reshape(n, width)
         if subtype == "FLOAT":
             assert y.tobytes() == whole.tobytes()
@@ -88,6 +92,12 @@ def test_kernels_refuse_what_they_cannot_read():
     kernels = _kernels.load("audio")
     with pytest.raises(ValueError, match="coding 5"):
         kernels.pcm_samples(b"12345", 5)
+    with pytest.raises(ValueError, match="coding 5"):
+        kernels.read_pcm(0, 0, 1, 5)
+    with pytest.raises(ValueError, match="n=-1"):
+        kernels.read_pcm(0, 0, -1, 2)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        kernels.read_pcm(-1, 0, 1, 2)
     with pytest.raises(ValueError, match="channel"):
         kernels.mix(np.zeros((3, 0), np.float32))
 
@@ -261,15 +271,15 @@ def test_a_file_that_shrinks_is_told(tmp_path):
 
 def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
     class Failing(io.FileIO):
-        def read(self, size=-1):
-            if self.tell() >= 44:
-                raise OSError(5, "Input/output error")
-            return super().read(size)
+        def fileno(self):
+            return folder if self.tell() else super().fileno()
 
     sparse_wav(tmp_path / "a.wav", 1000)
+    folder = os.open(tmp_path, os.O_RDONLY)
     monkeypatch.setattr("builtins.open", lambda path, *_args, **_kwargs: Failing(path))
-    with pytest.raises(AudioError, match=r"a\.wav.*Input/output error"):
+    with pytest.raises(AudioError, match=r"a\.wav.*Is a directory"):
         audio.load(tmp_path / "a.wav")
+    os.close(folder)
 
 
 def test_threads_read_one_file_together(tmp_path, tone):
