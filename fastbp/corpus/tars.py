@@ -126,6 +126,11 @@ def _members(archive: Path) -> Iterator[tuple[str, str, TarMember]]:
                 if entry.isreg() and dot and sample:
                     yield f"{folder}/{sample}", kind, TarMember(str(archive), entry.name, entry.size, entry.offset_data)
                 tar.members.clear()  # type: ignore[attr-defined]  # entries would pile up
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise AudioError(
+                    f"{archive} is cut off, or damaged at byte {tar.offset}: no member is there, and no end."
+                )
     except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, (AudioError, ArgumentError)):
             raise
