@@ -25,10 +25,14 @@ def biquads(const float[::1] x, const double[:, ::1] sos, double[:, ::1] state):
     return result
 
 
-def filtered_energy(const float[::1] x, const double[:, ::1] sos, double[:, ::1] state, const int64_t[::1] marks):
-    """float64 (n_marks,): the sum of squares of the filtered x before each of marks, ascending in 0 ... n."""
+def filtered_energy(const float[::1] x, const double[:, ::1] sos, double[:, ::1] state, const int64_t[::1] marks,
+                    double energy=0.0):
+    """float64 (n_marks,): energy, that before x, and the sum of squares of the filtered x before each of marks.
+
+    The marks ascend in 0 ... n.
+    """
     cdef Py_ssize_t i = 0, k
-    cdef double energy = 0.0, y
+    cdef double y
     check_sections(sos, state)
     if np.any(np.diff(marks) < 0) or (marks.shape[0] and not 0 <= marks[0] <= marks[marks.shape[0] - 1] <= x.shape[0]):
         raise ValueError("marks must ascend within the samples")

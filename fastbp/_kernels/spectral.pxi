@@ -154,21 +154,26 @@ cdef class SpectralPlan:
     cdef void begin(self, const float *y, Py_ssize_t n, Py_ssize_t first, vf *work) noexcept nogil:
         pass  # what has to be done before the block of frame `first`: nothing, unless blocks depend on those before
 
+    cdef void fill(self, float *out, const float *y, Py_ssize_t n, Py_ssize_t n_frames, Py_ssize_t first,
+                   vf *work) noexcept nogil:
+        # out (n_frames, n_out) = frames from `first` on of y (n); work has room for n_vectors() and a span of samples
+        cdef float *span = <float *>(work + self.n_vectors())
+        cdef Py_ssize_t t = 0
+        self.begin(y, n, first, work)
+        while t < n_frames:
+            lanes_store(out + t * self.n_out, self.n_out, self.block(self.frames(y, n, first + t, span), work),
+                        self.n_out, min(<Py_ssize_t>VL, n_frames - t))
+            t += VL
+
     def run(self, const float[::1] y, Py_ssize_t n_frames, Py_ssize_t first=0):
         """float32 (n_frames, n_out): frames first, first + 1, ... of y, float32 (n_samples,), n_samples >= 1."""
-        cdef Py_ssize_t b, t, n = y.shape[0]
-        cdef const float *p
-        if n < 1 or n_frames < 0:
+        if y.shape[0] < 1 or n_frames < 0:
             raise ValueError("need at least one sample and no negative number of frames")
         result = np.empty((n_frames, self.n_out), np.float32)
         cdef float[:, ::1] out = result
         cdef vf *work = <vf *>scratch(self.n_vectors() * sizeof(vf) + self.n_span() * sizeof(float))
-        cdef float *span = <float *>(work + self.n_vectors())
         with nogil:
-            self.begin(&y[0], n, first, work)
-            for b in range((n_frames + VL - 1) // VL):
-                t = b * VL
-                p = self.frames(&y[0], n, first + t, span)
-                lanes_store(&out[t, 0], self.n_out, self.block(p, work), self.n_out, min(<Py_ssize_t>VL, n_frames - t))
+            if n_frames:
+                self.fill(&out[0, 0], &y[0], y.shape[0], n_frames, first, work)
         free(work)
         return result

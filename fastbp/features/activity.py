@@ -92,7 +92,12 @@ class EnergyVAD(MelSpectrogram):
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Activity and score (n_frames, 2) of checked samples."""
-        return self.from_mel(self._plan.run(y, n_frames), self.initial_state())
+        return self.resume(y, n_frames, 0, None)[0]
+
+    def resume(self, y: FloatArray, n_frames: int, first: int, memory: Any) -> tuple[FloatArray, Any]:
+        """As `Feature.resume`; the memory is what `initial_state` begins."""
+        state = self.initial_state() if memory is None else memory[0]
+        return self.from_mel(self._plan.run(y, n_frames - first, first), state), [state]
 
 
 def vad(

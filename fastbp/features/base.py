@@ -1,7 +1,7 @@
 """What every feature is: an immutable description with a plan behind it, made when first used."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,9 @@ from fastbp.features.framing import FRAMINGS
 from fastbp.features.parameters import resolve
 from fastbp.features.waveform import as_waveform
 from fastbp.options import Option, check
+
+if TYPE_CHECKING:
+    from fastbp.features.streaming import Stream
 
 FloatArray = NDArray[np.float32]
 
@@ -73,6 +76,20 @@ class Feature:
         """Features (n_frames, n_features) of checked samples; what a feature class defines."""
         raise TypeError(f"{type(self).__name__} does not define compute(y, n_frames)")
 
+    def resume(self, y: FloatArray, n_frames: int, first: int, memory: Any) -> tuple[FloatArray, Any]:
+        """Rows `first` to n_frames of y, a part of a signal that begins with a frame, and a memory for the next part.
+
+        What a stream computes. A feature whose rows depend on all earlier frames overrides it: memory, None at the
+        start of the signal, is then a sequence of arrays, and each part's `first` follows on the part before.
+        """
+        return self.compute(y, n_frames)[first:], memory
+
+    def stream(self, sr: float | None = None) -> "Stream":
+        """The feature of a signal that arrives in chunks; see `Pipeline.stream`."""
+        from fastbp.features.pipeline import Pipeline
+
+        return Pipeline(self).stream(sr)
+
     @property
     def feature_names(self) -> list[str]:
         """One name per column."""
@@ -87,6 +104,11 @@ class Feature:
     def lookahead_frames(self) -> int | None:
         """How many later frames a row depends on, beyond the samples of its own; None: on the whole clip."""
         return 0
+
+    @property
+    def history_frames(self) -> int | None:
+        """How many earlier frames a row depends on, `resume`'s memory apart; as many as later ones by default."""
+        return self.lookahead_frames
 
     @property
     def causal(self) -> bool:

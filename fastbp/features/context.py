@@ -46,6 +46,11 @@ class Context(Step):
         """right"""
         return self.right
 
+    @property
+    def history_frames(self) -> int | None:
+        """left"""
+        return self.left
+
     def get_config(self) -> dict[str, Any]:
         """The parameters as plain values."""
         return {"left": self.left, "right": self.right, "edges": self.edges}

@@ -98,10 +98,32 @@ class Loudness(Feature):
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Loudness (n_frames, 2) of checked samples."""
-        ends = self.offset + self.win_length + self.hop_length * np.arange(n_frames)
-        marks = ends[:, None] - np.array([0, *self._windows])
-        energy = _energy_before(y, self.sr, marks)
+        return self._levels(_energy_before(y, self.sr, self._marks(0, n_frames)))
+
+    def _marks(self, first: int, n_frames: int) -> NDArray[np.int64]:
+        """Where frames, and the stretches that are read at their end, end and begin: (n_frames - first, 3)."""
+        ends = self.offset + self.win_length + self.hop_length * np.arange(first, n_frames)
+        return ends[:, None] - np.array([0, *self._windows])
+
+    def _levels(self, energy: Array) -> FloatArray:
         return _lufs((energy[:, :1] - energy[:, 1:]) / self._windows, self.floor).astype(np.float32)
+
+    @property
+    def history_frames(self) -> int | None:
+        """1, whose end is where a stream goes on."""
+        return 1
+
+    def resume(self, y: FloatArray, n_frames: int, first: int, memory: Any) -> tuple[FloatArray, Any]:
+        """As `Feature.resume`; the memory is the filter's, and the energy before each of the last 3 s of samples."""
+        filtered, past = (np.zeros((2, 2)), np.zeros(1)) if memory is None else memory
+        begin = 0 if memory is None else int(self._marks(first - 1, first)[0, 0])
+        new = y[begin : max(begin, int(self._marks(n_frames - 1, n_frames)[0, 0]))]
+        places = np.arange(1, len(new) + 1)
+        energy = load("audio").filtered_energy(new, k_weighting(self.sr), filtered, places, past[-1])
+        energy = np.concatenate([past, energy])
+        marks = self._marks(first, n_frames) - begin + len(past) - 1
+        rows = self._levels(energy[np.clip(marks, 0, len(energy) - 1)])
+        return rows, [filtered, energy[-int(self._windows.max()) - 1 :]]
 
 
 def _blocks(y: ArrayLike, sr: int, seconds: float, weights: Sequence[float] | None) -> Array:

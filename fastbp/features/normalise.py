@@ -1,13 +1,16 @@
 """Cepstral mean and variance normalisation (CMVN), with statistics that are given, learned, or of a sliding window."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.errors import ArgumentError
 from fastbp.features.steps import FloatArray, Layout, Step, as_rows
+
+if TYPE_CHECKING:
+    from fastbp.features.streaming import Stage
 
 _LEAST_VARIANCE = 1e-10  # Kaldi's floor
 
@@ -123,9 +126,19 @@ class SlidingCMVN(Step):
         names = ("cmn_window", "min_cmn_window", "center", "variance")
         return {name: getattr(self, name) for name in names}
 
-    def windows(self, n_frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First frame of each frame's window, and the one after its last: int64 (n_frames,) each."""
-        t = np.arange(n_frames)
+    def n_known(self, n_frames: int) -> int:
+        """How many of the first rows stay as they are whatever follows n_frames."""
+        if self.center:
+            return n_frames - self.cmn_window + self.cmn_window // 2 + 1 if n_frames >= self.cmn_window else 0
+        return n_frames if n_frames >= self.min_cmn_window else 0
+
+    def stage(self, layout: Layout) -> "Stage":
+        """What applies the step to the rows of a stream; only the first rows wait for others, unless `center`."""
+        return _SlidingRows(self, len(layout))
+
+    def windows(self, n_frames: int, start: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First frame of the window of each frame from `start` on, and the one after its last: int64 (n,) each."""
+        t = np.arange(start, n_frames)
         if self.center:
             first = np.clip(t - self.cmn_window // 2, 0, max(n_frames - self.cmn_window, 0))
             return first, np.minimum(first + self.cmn_window, n_frames)
@@ -135,19 +148,55 @@ class SlidingCMVN(Step):
 
     def __call__(self, x: ArrayLike, layout: Layout | None = None) -> FloatArray:
         """Normalised x, float32 (n_frames, n)."""
-        rows = as_rows(x).astype(np.float64)
-        first, end = self.windows(len(rows))
-        origin = rows[0]  # sums of what is near zero lose no digits
-        count = (end - first)[:, None]
-        mean = _window_sums(rows - origin, first, end) / count
-        centred = rows - origin - mean
-        if not self.variance:
+        rows = as_rows(x)
+        stage = _SlidingRows(self, rows.shape[1])
+        return np.concatenate([stage.push(rows), stage.flush()])
+
+
+class _SlidingRows:
+    """Rows of a SlidingCMVN as soon as their windows are full, out of sums since the first row of all."""
+
+    def __init__(self, step: SlidingCMVN, n: int) -> None:
+        self.step, self.n_rows, self.done = step, 0, 0
+        self.origin = np.zeros(n)  # the first row of all, from the others: sums of what is near zero lose no digits
+        self.rows = np.empty((0, n))  # the last ones
+        self.totals = np.zeros((1, n * (1 + step.variance)))  # of rows and squares, before each of rows and after them
+
+    def push(self, rows: FloatArray) -> FloatArray:
+        if len(rows):
+            self.origin = self.origin if self.n_rows else rows[0].astype(np.float64)
+            new = rows.astype(np.float64) - self.origin
+            summed = np.concatenate([new, new**2], axis=1) if self.step.variance else new
+            self.totals = np.concatenate([self.totals[:-1], np.cumsum(np.concatenate([self.totals[-1:], summed]), 0)])
+            self.rows, self.n_rows = np.concatenate([self.rows, new]), self.n_rows + len(rows)
+        return self._until(self.step.n_known(self.n_rows))
+
+    def flush(self) -> FloatArray:
+        return self._until(self.n_rows)
+
+    def _until(self, end: int) -> FloatArray:
+        start, n = self.n_rows - len(self.rows), max(end - self.done, 0)
+        first, last = (edge[:n] - start for edge in self.step.windows(self.n_rows, self.done))
+        found = self._normalised(self.rows[self.done - start :][:n], first, last)
+        self.done += n
+        gone = max(self.done - self.step.cmn_window - 1 - start, 0)
+        self.rows, self.totals = self.rows[gone:], self.totals[gone:]
+        return found
+
+    def _normalised(self, rows: NDArray[Any], first: NDArray[np.int64], last: NDArray[np.int64]) -> FloatArray:
+        count = (last - first)[:, None]
+        means = (self.totals[last] - self.totals[first]) / count
+        centred = rows - means[:, : rows.shape[1]]
+        if not self.step.variance:
             return centred.astype(np.float32)
-        variance = _window_sums((rows - origin) ** 2, first, end) / count - mean**2
+        variance = means[:, rows.shape[1] :] - means[:, : rows.shape[1]] ** 2
         scaled = centred / np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
         return np.where(count > 1, scaled, 0).astype(np.float32)
 
+    def get_state(self) -> dict[str, Any]:
+        arrays = {"origin": self.origin.copy(), "rows": self.rows.copy(), "totals": self.totals.copy()}
+        return {"n_rows": self.n_rows, "done": self.done, **arrays}
 
-def _window_sums(x: NDArray[np.float64], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-    total = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0)])
-    return total[end] - total[first]
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.n_rows, self.done = state["n_rows"], state["done"]
+        self.origin, self.rows, self.totals = (np.array(state[name]) for name in ("origin", "rows", "totals"))

@@ -1,7 +1,7 @@
 """Per-channel energy normalisation."""
 
 import math
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -97,5 +97,10 @@ class PCEN(MelSpectrogram):
 
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Normalised bands (n_frames, n_mels) of checked samples."""
-        mel = self._plan.run(y, n_frames)
-        return self.from_mel(mel, self.initial_state(mel[0]))
+        return self.resume(y, n_frames, 0, None)[0]
+
+    def resume(self, y: FloatArray, n_frames: int, first: int, memory: Any) -> tuple[FloatArray, Any]:
+        """As `Feature.resume`; the memory is the smoother."""
+        mel = self._plan.run(y, n_frames - first, first)
+        state = self.initial_state(mel[0]) if memory is None else memory[0]
+        return self.from_mel(mel, state), [state]

@@ -1,7 +1,7 @@
 """Features side by side, then steps in order: from a waveform to the rows a network sees."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,9 @@ from fastbp.features.spectral import MFCC, LogMel
 from fastbp.features.steps import FloatArray, Normalize, Pooling, Step
 from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
 from fastbp.features.waveform import as_waveform
+
+if TYPE_CHECKING:
+    from fastbp.features.streaming import Stream
 
 # of the default pipeline's bands: 17 dB under those of white noise at the target level. What lies deeper tells
 # recording channels apart rather than kinds of sound, and a network that learns it fails on the next channel.
@@ -97,13 +100,42 @@ class Pipeline:
         pooling = next((i for i, step in enumerate(self.steps) if isinstance(step, Pooling)), None)
         if pooling is None:
             raise ArgumentError("windows() needs a pipeline with a Pooling step.")
-        if not (np.isfinite([window, hop]).all() and window > 0 and hop > 0):
-            raise ArgumentError(f"window={window} and hop={hop} must be positive seconds.")
         rows = self._apply(self.frames(y), 0, pooling)
-        length, step = (max(1, round(seconds * self.sr / self.hop_length)) for seconds in (window, hop))
+        length, step = self.window_frames(window, hop)
         starts = range(0, max(len(rows) - length // 2, 1), step)
         pooled = [self._apply(rows[start : start + length], pooling) for start in starts]
         return np.concatenate(pooled), np.array(starts) * (self.hop_length / self.sr)
+
+    def window_frames(self, window: float, hop: float) -> tuple[int, int]:
+        """Length and step of `windows`, given in seconds, in frames."""
+        if not (np.isfinite([window, hop]).all() and window > 0 and hop > 0):
+            raise ArgumentError(f"window={window} and hop={hop} must be positive seconds.")
+        length, step = (max(1, round(seconds * self.sr / self.hop_length)) for seconds in (window, hop))
+        return length, step
+
+    def stream(self, sr: float | None = None, window: float = 1.0, hop: float = 1.0) -> "Stream":
+        """The rows of a signal that arrives in chunks, the same bits as of the whole.
+
+        Parameters
+        ----------
+        sr : float, optional
+            Rate of the chunks, Hz, if it is not the pipeline's; they are resampled then (soxr HQ).
+        window, hop : float
+            Length and step of the windows of a pipeline with a `Pooling` step, seconds: a row is one of `windows`.
+
+        Returns
+        -------
+        Stream
+            With push(chunk), flush(), get_state() and set_state(); it can be pickled.
+
+        Raises
+        ------
+        ArgumentError
+            A feature, a step or the normalisation needs the whole signal; the message names it.
+        """
+        from fastbp.features.streaming import Stream
+
+        return Stream(self, sr, window, hop)
 
     @property
     def feature_names(self) -> list[str]:

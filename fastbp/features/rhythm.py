@@ -56,11 +56,15 @@ class OnsetStrength(LogMel):
         """The feature's own name."""
         return [self.name]
 
+    @property
+    def history_frames(self) -> int | None:
+        """As many as the first frames that are 0."""
+        return self.lag + (self.n_fft // (2 * self.hop_length) if self.framing == "center" else 0)
+
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """The rises, out of log-mel bands."""
-        bands, n = self.limited(columns), len(columns)
+        bands, n, first = self.limited(columns), len(columns), self.history_frames or 0
         rises = np.maximum(bands[self.lag :] - bands[: -self.lag], 0).mean(axis=1, keepdims=True)
-        first = self.lag + (self.n_fft // (2 * self.hop_length) if self.framing == "center" else 0)
         return np.concatenate([np.zeros((min(first, n), 1), np.float32), rises[: max(n - first, 0)]])
 
 

@@ -100,6 +100,12 @@ class Spectrogram(Feature):
     def _plan(self) -> Any:
         return self.reduction_plan([self.reduction()])
 
+    @property
+    def frame_plan(self) -> Any:
+        """The plan whose rows are the feature's, or None where there is more to it; what a stream runs."""
+        whole = type(self).compute is Spectrogram.compute and type(self).from_columns is Spectrogram.from_columns
+        return self._plan if whole else None
+
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """The feature, out of what its reduction gave, (n_frames, n)."""
         return columns
@@ -195,6 +201,12 @@ class LogMel(MelSpectrogram):
     def reduction(self) -> Any:
         """The logarithms of the bands."""
         return self._reduction("bands", matrix=self.mel_filters(), log=(self.floor, *LOGS[self.log]))
+
+    @property
+    def frame_plan(self) -> Any:
+        """The plan whose rows are the feature's, unless top_db or relative ask for more."""
+        whole = type(self) is LogMel and not self.top_db and not self.relative
+        return self._make_plan(mel=self.mel_filters(), log=(self.floor, *LOGS[self.log])) if whole else None
 
     def columns_key(self) -> tuple[Any, ...]:
         """Features of the same log-mel bands share them."""
@@ -293,6 +305,11 @@ class MFCC(LogMel):
         gain, offset = LOGS[self.log]
         energy = (self.floor, self.scale**2) if self.use_energy and self.first_mfcc == 0 else None
         return self._make_plan(mel=self.mel_filters(), log=(self.floor, gain, offset), dct=self.basis(), energy=energy)
+
+    @property
+    def frame_plan(self) -> Any:
+        """The plan whose rows are the feature's, unless top_db or deltas ask for more."""
+        return self._fused_plan if type(self) is MFCC and not self.top_db and not self.deltas else None
 
     def spectrum_key(self) -> tuple[Any, ...] | None:
         """None with use_energy, which needs the samples."""

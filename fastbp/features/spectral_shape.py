@@ -104,6 +104,11 @@ class SpectralFlux(_Shape):
     name = "spectral_flux"
     kind = "flux"
 
+    @property
+    def history_frames(self) -> int | None:
+        """1: the frame before."""
+        return 1
+
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """The distances, nothing being before the first frame."""
         columns[:1] = 0

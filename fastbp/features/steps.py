@@ -1,7 +1,7 @@
 """Steps of a pipeline after the features: statistics over time, normalisation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp._kernels import load
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.functionals import FUNCTIONALS
+
+if TYPE_CHECKING:
+    from fastbp.features.streaming import Stage
 
 FloatArray = NDArray[np.float32]
 Layout = tuple[tuple[str, str], ...]  # (feature, column) of every column
@@ -39,6 +42,17 @@ class Step:
     def lookahead_frames(self) -> int | None:
         """How many later rows a row that comes out depends on; None: on the whole clip."""
         return None
+
+    @property
+    def history_frames(self) -> int | None:
+        """How many earlier rows a row that comes out depends on; as many as later ones unless overridden."""
+        return self.lookahead_frames
+
+    def stage(self, layout: Layout) -> "Stage":
+        """What applies the step to the rows of a stream, whose columns layout names."""
+        from fastbp.features.streaming import StepRows
+
+        return StepRows(self, layout)
 
     @property
     def causal(self) -> bool:
