@@ -9,9 +9,6 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-cdef extern from "<float.h>" nogil:
-    float FLT_MIN
-
 cdef extern from "simd.h":
     int VL
     ctypedef struct vf:

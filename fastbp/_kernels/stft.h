@@ -1,6 +1,7 @@
 /* The inverse of a real transform and of framing, complex filters, Griffin and Lim's step. */
 #ifndef FASTBP_STFT_H
 #define FASTBP_STFT_H
+#include <float.h>
 #include "fft.h"
 
 /* z (half, 2, VL) = conj of what `split_even` undoes, over half: its transform is the conjugate of the samples in pairs
@@ -45,6 +46,11 @@ static void overlap_add(float *y, ptrdiff_t n_y, ptrdiff_t first, const float *x
         for (; i < end; i++) y[i] += x[i] * window[i];
     else
         for (; i < end; i++) y[i] += window[i];
+}
+
+/* y (n) /= total, where there is any */
+static void divide_by_total(float *y, const float *total, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) y[i] /= total[i] > FLT_MIN ? total[i] : 1.0f;
 }
 
 /* out (n_rows, VL) = |w z|, w (n_rows, n_bins) complex and banded as in lanes_banded, z (n_bins, VL) */

@@ -5,6 +5,7 @@ cdef extern from "stft.h" nogil:
     void join_odd(vc *z, const vc *bins, ptrdiff_t n)
     void samples_in_order(vf *x, const vc *z, const int32_t *at, ptrdiff_t n)
     void overlap_add(float *y, ptrdiff_t n_y, ptrdiff_t first, const float *x, const float *window, ptrdiff_t n)
+    void divide_by_total(float *y, const float *total, ptrdiff_t n)
     void complex_banded(vf *out, const vc *z, const float *w, const ptrdiff_t *start, const ptrdiff_t *length,
                         ptrdiff_t n_rows)
     void griffin_lim_step(float *x, const float *rebuilt, const float *previous, const float *magnitude,
@@ -97,7 +98,7 @@ cdef class InversePlan:
     def run(self, spectrum, Py_ssize_t n_samples):
         """float32 (n_samples,) of the transforms spectrum, complex64 (n_frames, n_fft // 2 + 1)."""
         cdef const float[:, ::1] bins = spectrum.view(np.float32)
-        cdef Py_ssize_t n_frames = bins.shape[0], b, t, i, n, n_bins = self.fft.n_bins, first
+        cdef Py_ssize_t n_frames = bins.shape[0], b, i, n, n_bins = self.fft.n_bins, first
         if bins.shape[1] != 2 * n_bins:
             raise ValueError(f"rows of {spectrum.shape[1]} bins were given, the plan is for {n_bins}")
         result, weights = np.zeros(n_samples, np.float32), np.zeros(n_samples, np.float32)
@@ -120,9 +121,7 @@ cdef class InversePlan:
                     first = self.offset + (b * VL + i) * self.hop_length
                     overlap_add(&y[0], n_samples, first, rows + i * self.n_fft, &self.window[0], self.n_fft)
                     overlap_add(&total[0], n_samples, first, NULL, &self.squared[0], self.n_fft)
-            for t in range(n_samples):
-                if total[t] > FLT_MIN:
-                    y[t] /= total[t]
+            divide_by_total(&y[0], &total[0], n_samples)
         free(work)
         return result
 
