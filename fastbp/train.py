@@ -282,11 +282,13 @@ def _run_batches(session: Session, plan: Any, chunk: Chunk, totals: _Totals, roo
     _keep_good_weights(session)
     assert model.optimizer is not None
     rates = model.optimizer.schedule.learning_rates(model.step_count, n)
-    done, loss, norm, last_loss = plan.train(
-        rows.x, rows.y.view(np.float32), rows.weight, chunk.order, rates, room, batch_size=session.batch_size,
-        first=first, last=first + n, step=model.step_count, seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
-    )  # fmt: skip
-    model.step_count += done
+    try:
+        done, loss, norm, last_loss = plan.train(
+            rows.x, rows.y.view(np.float32), rows.weight, chunk.order, rates, room, batch_size=session.batch_size,
+            first=first, last=first + n, step=model.step_count, seconds=VISIT_SECONDS, gradient_norm=totals.with_norm,
+        )  # fmt: skip
+    finally:
+        model.step_count += plan.done  # the optimizer has taken these steps, also where Ctrl-C ended them
     session.proven = session.candidate if done else session.proven
     if done < n and not math.isfinite(last_loss):
         _refuse_non_finite(session, plan, totals.batches + done, last_loss)
@@ -327,12 +329,11 @@ def _refuse_non_finite(session: Session, plan: Any, batch: int, loss: float) -> 
     bad = plan.first_bad_layer(n_rows)
     where = f"layer {model.layers[bad].name!r} is the first with such values" if bad >= 0 else "all layers are finite"
     model.set_snapshot(session.proven)
-    epoch, steps = session.epoch + 1, model.step_count
-    epochs = model.epoch_count
+    counts = model.step_count, model.epoch_count
     model.reset_training()
-    model.step_count, model.epoch_count = steps, epochs
+    model.step_count, model.epoch_count = counts
     raise NonFiniteError(
-        f"The loss became {loss} in epoch {epoch}, batch {batch + 1} of {session.n_batches}; {where}. The model keeps "
+        f"The loss became {loss} in epoch {session.epoch + 1}, batch {batch + 1} of {session.n_batches}; {where}. The model keeps "
         "the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, "
         "or inputs scaled to about 1."
     )

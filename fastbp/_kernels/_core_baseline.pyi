@@ -15,6 +15,7 @@ class Plan:
     n_in: int
     n_out: int
     n_params: int
+    done: int
     def __init__(
         self,
         specs: list[dict[str, Any]],

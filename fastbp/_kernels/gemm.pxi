@@ -30,6 +30,7 @@ ctypedef struct Gemm:
     Py_ssize_t p0, kc
     Py_ssize_t n_row_tasks, n_groups
     int packed
+    int long_work               # long enough for Ctrl-C to be asked about between tasks
 
 
 cdef inline Py_ssize_t share(Py_ssize_t n, Py_ssize_t parts, Py_ssize_t i) noexcept nogil:
@@ -99,7 +100,7 @@ cdef void multiply_block(void *arg, Py_ssize_t task, int worker) noexcept nogil:
     cdef int pack_a = g.packed and (g.a_row == 1 or g.k > 64) and panels > 1
     cdef float *packed_a = g.ctx.pack_a + worker * MC * KC
     cdef Py_ssize_t width = (panel_start(g.n, 1) + VL - 1) // VL
-    if g.ctx.stop:
+    if g.ctx.stop or (worker == 0 and g.long_work and poll(g.ctx)):
         return
     # strips are cut for the widest panel, so that a block of a is packed once
     for panel in range(panels):
@@ -134,7 +135,8 @@ cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const flo
     cdef double flops = 2.0 * m * n * k
     cdef int n_threads = ctx.n_threads if flops > PARALLEL_FLOPS else 1
     cdef Py_ssize_t n_row_tasks = max(1, (m + MC - 1) // MC), n_groups = column_groups(n, n_row_tasks, n_threads)
-    cdef Gemm g = Gemm(m, n, k, a, a_row, a_col, b, b_row, b_col, c, bias, ctx, 0, 0, n_row_tasks, n_groups, packed)
+    cdef Gemm g = Gemm(m, n, k, a, a_row, a_col, b, b_row, b_col, c, bias, ctx, 0, 0, n_row_tasks, n_groups, packed,
+                       flops > 1e8)
     if m == 0 or n == 0:
         return
     if k == 0:
@@ -145,7 +147,7 @@ cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const flo
             parallel_for(n_threads, n_panels(n), pack_b_panel, &g)
         parallel_for(n_threads, n_row_tasks * n_groups, multiply_block, &g)
         g.p0 += g.kc
-        if flops > 1e8 and poll(ctx):
+        if ctx.stop:
             return
 
 

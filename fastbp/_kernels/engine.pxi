@@ -1,0 +1,178 @@
+# The engine: layers as C structs, with pointers into the flat parameter and gradient vectors and into activations
+# allocated once. run_batches() walks the batches of an epoch without the GIL.
+cdef extern from *:
+    """
+    #define prefetch(p) __builtin_prefetch(p)
+    """
+    void prefetch(const void *p) noexcept nogil
+
+ctypedef struct Penalty:
+    Py_ssize_t start, n
+    double l1, l2
+
+ctypedef struct Run:
+    const float *x              # (n_samples, n_in)
+    const float *y              # (n_samples, n_true), 4-byte words
+    const float *weight         # (n_samples) or NULL
+    const Py_ssize_t *order     # (n_samples) row numbers, or NULL for rows as they lie
+    const double *learning_rates    # of each step of this run
+    float *y_pred               # room for the predictions of this run, or NULL
+    Py_ssize_t n_samples, batch_size
+    Py_ssize_t first, last      # batches
+    uint64_t step               # steps taken before this run
+    double seconds              # hand back after so long
+    int gradient_norm           # measure it
+    # results
+    Py_ssize_t done
+    double loss_sum             # sum over batches of loss * n_rows
+    double norm_sum             # sum over batches of the gradient's norm
+    double last_loss
+
+cdef enum:
+    PREFETCH_ROWS = 64          # more would push the batch in hand out of the cache
+
+
+cdef class Engine:
+    """What a plan runs; made and filled by `Plan`."""
+    cdef Context ctx
+    cdef Layer *layers
+    cdef int n_layers
+    cdef Loss loss
+    cdef Optimizer optimizer
+    cdef ActivationKernel last_kernel
+    cdef Penalty *penalties
+    cdef int n_penalties
+    cdef float *params
+    cdef float *grads
+    cdef float *x_batch
+    cdef float *y_batch
+    cdef float *weight_batch
+    cdef readonly Py_ssize_t max_rows, n_in, n_out, n_params
+    cdef readonly Py_ssize_t done       # batches of the last run, whether or not an exception ended it
+
+    def __cinit__(self):
+        self.layers = NULL
+        self.penalties = NULL
+
+    def __dealloc__(self):
+        free(self.layers)
+        free(self.penalties)
+
+    cdef void forward_rows(self, Py_ssize_t n_rows, bint training, uint64_t step) noexcept nogil:
+        cdef int i
+        for i in range(self.n_layers):
+            self.layers[i].training = training
+            self.layers[i].dropout.step = <uint32_t>step
+            self.layers[i].dropout.n = n_rows * self.layers[i].n_out
+            self.layers[i].forward(&self.layers[i], n_rows, &self.ctx)
+
+    cdef void backward_rows(self, Py_ssize_t n_rows) noexcept nogil:
+        cdef int i
+        for i in range(self.n_layers - 1, -1, -1):
+            self.layers[i].backward(&self.layers[i], n_rows, &self.ctx)
+            if self.ctx.stop:
+                return
+
+    cdef void leave_activation_to_loss(self, bint leave) noexcept nogil:
+        """A fused loss takes the last layer's z; everything else its y."""
+        self.layers[self.n_layers - 1].activation.kernel = LINEAR if leave and self.loss.fused else self.last_kernel
+
+    cdef double penalty(self, bint gradients) noexcept nogil:
+        """l1 sum|w| + l2 sum w^2 over the penalised tensors; adds the gradient of that to grads."""
+        cdef int k
+        cdef Py_ssize_t i
+        cdef double total = 0, size
+        cdef Penalty *q
+        cdef float *w
+        cdef float *dw
+        for k in range(self.n_penalties):
+            q = &self.penalties[k]
+            w = self.params + q.start
+            dw = self.grads + q.start
+            size = 0
+            for i in range(q.n):
+                size += fabsf(w[i])
+            total += q.l1 * size + q.l2 * sum_of_squares(w, q.n)
+            if gradients:
+                for i in range(q.n):
+                    dw[i] += <float>q.l1 * ((w[i] > 0) - (w[i] < 0)) + <float>(2 * q.l2) * w[i]
+        return total
+
+    cdef void load_rows(self, Run *run, Py_ssize_t start, Py_ssize_t n_rows) noexcept nogil:
+        """Point at the batch where it lies, or gather its rows by run.order."""
+        cdef Py_ssize_t i, row, n_in = self.n_in, n_true = self.loss.n_true
+        self.layers[0].x = run.x + start * n_in
+        self.loss.y_true = run.y + start * n_true
+        self.loss.weight = run.weight + start if run.weight != NULL else NULL
+        self.loss.n_rows = n_rows
+        if run.order == NULL:
+            return
+        for i in range(n_rows):
+            row = run.order[start + i]
+            memcpy(self.x_batch + i * n_in, run.x + row * n_in, n_in * sizeof(float))
+            memcpy(self.y_batch + i * n_true, run.y + row * n_true, n_true * sizeof(float))
+            if run.weight != NULL:
+                self.weight_batch[i] = run.weight[row]
+        self.prefetch_rows(run, start + n_rows)
+        self.layers[0].x = self.x_batch
+        self.loss.y_true = self.y_batch
+        if run.weight != NULL:
+            self.loss.weight = self.weight_batch
+
+    cdef void prefetch_rows(self, Run *run, Py_ssize_t start) noexcept nogil:
+        """Ask for the rows of the next batch, so that its gather does not wait for memory."""
+        cdef Py_ssize_t i, j
+        cdef const float *x
+        for i in range(start, min(start + min(run.batch_size, PREFETCH_ROWS), run.n_samples)):
+            x = run.x + run.order[i] * self.n_in
+            for j in range(0, min(self.n_in, 64), 16):
+                prefetch(x + j)
+            prefetch(run.y + run.order[i] * self.loss.n_true)
+
+    cdef double batch_loss(self, Run *run, Py_ssize_t batch, Py_ssize_t n_rows, bint training) noexcept nogil:
+        """Gather, forward, loss; the gradient of the loss is left in the last layer's dy."""
+        cdef double loss = 0
+        self.load_rows(run, batch * run.batch_size, n_rows)
+        self.forward_rows(n_rows, training, run.step + run.done)
+        loss = compute_loss(&self.loss, &self.ctx)
+        if run.y_pred != NULL:
+            memcpy(run.y_pred + (batch - run.first) * run.batch_size * self.n_out, self.loss.y_pred, n_rows * self.n_out * sizeof(float))
+        return loss
+
+    cdef void run_batches(self, Run *run) noexcept nogil:
+        """Batches run.first to run.last: forward, loss, backward, step. Stops early, between steps, when it must."""
+        cdef Py_ssize_t batch, n_rows
+        cdef double loss, until = seconds() + run.seconds
+        self.leave_activation_to_loss(True)
+        for batch in range(run.first, run.last):
+            n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
+            loss = self.batch_loss(run, batch, n_rows, True) + self.penalty(False)
+            run.last_loss = loss
+            if self.ctx.stop or not isfinite(loss):
+                break
+            self.backward_rows(n_rows)
+            self.penalty(True)
+            if self.ctx.stop:
+                break
+            if run.gradient_norm:
+                run.norm_sum += sqrt(sum_of_squares(self.grads, self.optimizer.n))
+            self.optimizer.learning_rate = run.learning_rates[batch - run.first]
+            self.optimizer.t = run.step + run.done + 1
+            optimizer_step(&self.optimizer, &self.ctx)
+            if self.ctx.stop:
+                break
+            run.loss_sum += loss * n_rows
+            run.done += 1
+            if poll(&self.ctx) or seconds() > until:
+                break
+        self.leave_activation_to_loss(False)
+
+    cdef void evaluate_batches(self, Run *run) noexcept nogil:
+        cdef Py_ssize_t batch, n_rows
+        self.leave_activation_to_loss(True)
+        for batch in range(run.first, run.last):
+            n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
+            run.loss_sum += self.batch_loss(run, batch, n_rows, False) * n_rows
+            if poll(&self.ctx):
+                break
+        self.leave_activation_to_loss(False)
