@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from fastbp import registry
 from fastbp.features.activity import EnergyVAD, vad
@@ -118,7 +119,8 @@ FEATURES: dict[str, type[Feature]] = {
 
 def feature_class(name: str) -> type[Feature]:
     """The feature class called `name`, built in or a plug-in's; UnknownNameError if there is none."""
-    return registry.look_up("feature", name)
+    found: Any = registry.look_up("feature", name)
+    return found
 
 
 def register_features(register: Callable[[str, type[Feature]], object]) -> None:
