@@ -10,7 +10,7 @@ from fastbp.errors import ArgumentError
 from fastbp.features.steps import FloatArray, Layout, Step, as_rows
 
 if TYPE_CHECKING:
-    from fastbp.features.streaming import Stage
+    from fastbp.features.stages import Stage
 
 _LEAST_VARIANCE = 1e-10  # Kaldi's floor
 

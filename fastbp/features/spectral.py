@@ -205,8 +205,11 @@ class LogMel(MelSpectrogram):
     @property
     def frame_plan(self) -> Any:
         """The plan whose rows are the feature's, unless top_db or relative ask for more."""
-        whole = type(self) is LogMel and not self.top_db and not self.relative
-        return self._make_plan(mel=self.mel_filters(), log=(self.floor, *LOGS[self.log])) if whole else None
+        return self._fused_plan if type(self) is LogMel and not self.top_db and not self.relative else None
+
+    @cached_property
+    def _fused_plan(self) -> Any:
+        return self._make_plan(mel=self.mel_filters(), log=(self.floor, *LOGS[self.log]))
 
     def columns_key(self) -> tuple[Any, ...]:
         """Features of the same log-mel bands share them."""

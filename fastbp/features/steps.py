@@ -11,7 +11,7 @@ from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.functionals import FUNCTIONALS
 
 if TYPE_CHECKING:
-    from fastbp.features.streaming import Stage
+    from fastbp.features.stages import Stage
 
 FloatArray = NDArray[np.float32]
 Layout = tuple[tuple[str, str], ...]  # (feature, column) of every column
@@ -50,7 +50,7 @@ class Step:
 
     def stage(self, layout: Layout) -> "Stage":
         """What applies the step to the rows of a stream, whose columns layout names."""
-        from fastbp.features.streaming import StepRows
+        from fastbp.features.stages import StepRows
 
         return StepRows(self, layout)
 
