@@ -12,6 +12,7 @@ from fastbp.features.context import Context, Deltas, MedianFilter
 from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.sharing import shared_spectra
 from fastbp.features.spectral import MFCC, LogMel
+from fastbp.features.spectral_shape import SpectralContrast
 from fastbp.features.steps import FloatArray, Normalize, Pooling, Step
 from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
 from fastbp.features.waveform import as_waveform
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # of the default pipeline's bands: 17 dB under those of white noise at the target level. What lies deeper tells
 # recording channels apart rather than kinds of sound, and a network that learns it fails on the next channel.
 BAND_FLOOR = 1e-3
+CONTRAST_FLOOR = 0.03  # of magnitudes, for the same reason
 TARGET_LEVEL = {"peak": 1.0, "rms": 0.1}  # of a normalised clip, full scale 1.0
 
 
@@ -218,8 +220,8 @@ def default_pipeline(sr: int = 16000) -> Pipeline:
     """Features that tell kinds of sound (music, speech, noise, ...) apart at any level: one row per clip or window.
 
     Timbre (log-mel bands relative to their frame, MFCC without c0), its spread and its change from frame to frame, the
-    rhythm of the level (spread, percentiles around the mean), and zero crossings (Saunders 1996; Scheirer and Slaney
-    1997). Frames of 25 ms every 10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
+    peaks over valleys of its octaves, which tell tones from noise, the rhythm of the level (spread, percentiles around
+    the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every 10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
     """
     win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
     n_fft = 1 << (win_length - 1).bit_length()
@@ -229,12 +231,14 @@ def default_pipeline(sr: int = 16000) -> Pipeline:
     stats = {
         "logmel": ("mean", "std", "delta_mean"),
         "mfcc": ("mean", "std", "delta_std"),
+        "spectral_contrast": ("mean", "std"),
         "rms": levels,
         "zcr": ("mean", "std", "p95", "delta_std"),
     }
     features = [
         LogMel(**bands, relative=True, log="ln", floor=BAND_FLOOR),
         MFCC(**bands, n_mfcc=20, first_mfcc=1, log="ln", floor=BAND_FLOOR),
+        SpectralContrast(**frames, floor=CONTRAST_FLOOR),
         RMS(**frames, log="ln", floor=1e-6),
         ZeroCrossingRate(**frames),
     ]
