@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int
 from fastbp.callbacks import Callback
-from fastbp.corpus import Listing
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
 from fastbp.extraction import extract, of_file, warn_of_failures
 from fastbp.features import Feature, Pipeline, Pooling, default_pipeline
@@ -19,19 +18,11 @@ from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.evaluation import Evaluation, evaluation
 from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
-from fastbp.tasks.sources import Source, as_sounds, is_file, one_sound, read_listing, waveform, with_validation
-from fastbp.tasks.windows import Windows
+from fastbp.tasks.sources import Source, as_sounds, is_file, one_sound, parts, read_listing, waveform, with_validation
+from fastbp.tasks.streaming import ClassifierStream
+from fastbp.tasks.windows import Segment, Windows
 
 Float32 = NDArray[np.float32]
-
-
-class Segment(NamedTuple):
-    """A stretch of a sound, from `start` to `end` seconds, and the most probable class there."""
-
-    start: float
-    end: float
-    label: Any
-    probability: float
 
 
 class AudioClassifier(Estimator):
@@ -180,8 +171,7 @@ class AudioClassifier(Estimator):
         if self.seed is not None:
             check_int(self.seed, "seed", 0)
         listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
-        train, held_out = listing.part("train"), listing.part("valid")
-        self._check_classes(train, held_out)
+        train, held_out = parts(listing)
         options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
         augmented, sr = replace(windows, copies=self.augment), windows.pipeline.sr
         heard = extract(train.files.tolist(), augmented, sr, title="training files", **options)
@@ -194,14 +184,6 @@ class AudioClassifier(Estimator):
         held_rows = Rows.of(held, held_out.labels, self.classes_)
         self._train(rows, held_rows, stop, callbacks=callbacks, verbose=verbose)
         return self
-
-    def _check_classes(self, train: Listing, held_out: Listing) -> None:
-        if len(train.classes) < 2:
-            raise ArgumentError(
-                f"Training needs at least two classes; the training files have {train.classes.tolist()}."
-            )
-        if len(new := np.setdiff1d(held_out.labels, train.classes)):
-            raise ArgumentError(f"The validation files have classes that no training file has: {new.tolist()}.")
 
     def _pipeline(self) -> Pipeline:
         if self.features is None:
@@ -319,6 +301,23 @@ class AudioClassifier(Estimator):
             Segment(start, min(start + length, duration), label, float(p[k]))
             for start, label, p, k in zip(times[heard].tolist(), self.classes_[best].tolist(), found, best)
         ]
+
+    def stream(self, hop: float | None = None, sr: float | None = None) -> ClassifierStream:
+        """`timeline` while the sound still goes on: push(chunk) and flush() give lists of `Segment`.
+
+        Parameters
+        ----------
+        hop
+            Seconds from window to window; None is a step of one window.
+        sr
+            Rate of the chunks in Hz, if it is not the model's.
+
+        Raises
+        ------
+        NotBuiltError, ArgumentError
+            The classifier has not been fitted; its features need the whole sound, or hop or sr cannot be used.
+        """
+        return ClassifierStream(self, sr, hop)
 
     def evaluate(
         self,

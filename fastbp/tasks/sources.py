@@ -76,6 +76,16 @@ def with_validation(listing: Listing, share: float, seed: int) -> Listing:
     return corpus.split(replace(train, splits=None), valid=share, test=0, seed=seed)
 
 
+def parts(listing: Listing) -> tuple[Listing, Listing]:
+    """Its parts to train and to validate on; ArgumentError for less than two classes, or some not trained on."""
+    train, held_out = listing.part("train"), listing.part("valid")
+    if len(train.classes) < 2:
+        raise ArgumentError(f"Training needs at least two classes; the training files have {train.classes.tolist()}.")
+    if len(new := np.setdiff1d(held_out.labels, train.classes)):
+        raise ArgumentError(f"The validation files have classes that no training file has: {new.tolist()}.")
+    return train, held_out
+
+
 def is_file(sound: Any) -> bool:
     """Whether it is the path of a file, or a file in an archive."""
     return isinstance(sound, (str, PathLike, Member))

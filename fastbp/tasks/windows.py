@@ -1,7 +1,7 @@
 """What an audio classifier looks at: the features of each window of a sound that is not silent."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ from fastbp.tasks.augment import other_channel
 
 Float32 = NDArray[np.float32]
 SILENCE_DB = 20.0  # windows further than this under the mean power of the whole are left out
+
+
+class Segment(NamedTuple):
+    """A stretch of a sound, from `start` to `end` seconds, and the most probable class there."""
+
+    start: float
+    end: float
+    label: Any
+    probability: float
 
 
 @dataclass(frozen=True)
