@@ -221,7 +221,8 @@ def default_pipeline(sr: int = 16000) -> Pipeline:
 
     Timbre (log-mel bands relative to their frame, MFCC without c0), its spread and its change from frame to frame, the
     peaks over valleys of its octaves, which tell tones from noise, the rhythm of the level (spread, percentiles around
-    the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every 10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
+    the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every
+    10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
     """
     win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
     n_fft = 1 << (win_length - 1).bit_length()
