@@ -3,9 +3,11 @@
 The loss of a batch is `sum(weight * loss of the sample) / n_rows`, as in Keras. Formulas and defaults are Keras 3's.
 """
 
+import math
+import numbers
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +31,13 @@ class Loss(ABC):
     name: ClassVar[str]
     kernel: ClassVar[Any] = None
     sparse: ClassVar[bool] = False  # labels are class numbers
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if isinstance(option.default, float) and not (isinstance(value, numbers.Real) and math.isfinite(value)):
+                error = ArgumentError if isinstance(value, numbers.Real) else ArgumentTypeError
+                raise error(f"{option.name} of {self.name!r} must be a finite number; got {value!r}.")
 
     def prepare(self, y: Float32) -> Float32:
         """Targets (n_rows, n_out) as the kernel wants them."""
@@ -79,6 +88,7 @@ class Huber(Loss):
     name = kernel = "huber"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.delta > 0:
             raise ArgumentError(f"The delta of Huber must be above 0; got {self.delta!r}.")
 
@@ -127,6 +137,7 @@ class _CrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0.0 <= self.label_smoothing <= 1.0:
             raise ArgumentError(f"label_smoothing must lie between 0 and 1; got {self.label_smoothing!r}.")
 

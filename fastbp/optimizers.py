@@ -4,6 +4,8 @@ Formulas and defaults are Keras 3's. Where Keras and PyTorch place epsilon diffe
 divides by ``sqrt(v) + epsilon`` with the bias corrections folded into the learning rate.
 """
 
+import math
+import numbers
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +13,8 @@ from typing import Any, ClassVar
 
 from fastbp import registry, schedules
 from fastbp.errors import ArgumentError, ArgumentTypeError
+
+FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # what part of a running value is kept
 
 
 @dataclass(kw_only=True)
@@ -58,10 +62,17 @@ class Optimizer(_Common, ABC):
         ]
         if len(clips) > 1:
             raise ArgumentError(f"Only one kind of clipping at a time; got {', '.join(clips)}.")
-        for key in (f.name for f in fields(self) if f.name != "learning_rate"):
-            value = getattr(self, key)
-            if value is not None and not isinstance(value, (str, bool)) and not 0.0 <= value < float("inf"):
-                raise ArgumentError(f"{key} of {self.name!r} must be a number of at least 0; got {value!r}.")
+        for option in fields(self):
+            if option.name != "learning_rate" and not isinstance(option.default, (str, bool)):
+                self._check(option.name, getattr(self, option.name))
+
+    def _check(self, key: str, value: Any) -> None:
+        most = 1.0 if key in FRACTIONS else math.inf
+        number = isinstance(value, numbers.Real)
+        if value is not None and not (number and 0.0 <= value <= most and value < math.inf):
+            error = ArgumentError if number else ArgumentTypeError
+            bounds = "from 0 to 1" if most == 1.0 else "of at least 0"
+            raise error(f"{key} of {self.name!r} must be a number {bounds}; got {value!r}.")
 
     def slots(self) -> tuple[float, ...]:
         """Initial value of each state vector."""
