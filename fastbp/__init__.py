@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         schedules,
         stop,
         tasks,
+        testing,
     )
     from fastbp.hookspecs import hookimpl
     from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
@@ -60,6 +61,7 @@ __all__ = [
     "set_threads",
     "stop",
     "tasks",
+    "testing",
 ]
 
 
