@@ -193,5 +193,6 @@ class PLP(Spectrogram):
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Cepstra (n_frames, n_plp) of checked samples."""
         loudness = np.exp(self._plan.run(y, n_frames).astype(np.float64))
-        cepstra = lpc_to_cepstrum(*levinson(loudness @ self._cosines), self.n_plp)
+        lags = (loudness[:, None] @ self._cosines)[:, 0]  # row by row, so that others change none of its bits
+        cepstra = lpc_to_cepstrum(*levinson(lags), self.n_plp)
         return (cepstra * filters.lifter_weights(self.n_plp, self.lifter, self.lifter_start)).astype(np.float32)
