@@ -90,10 +90,12 @@ class Frames:
         found = self.take(np.atleast_1d(index) % max(1, len(self)))
         return found[(0 if index.ndim == 0 else slice(None)), columns]
 
-    def take(self, positions: Positions, dtype: DTypeLike | None = None) -> NDArray[Any]:
-        """Copies of the rows at positions, all from 0 to n_rows - 1: (len(positions), n_features)."""
+    def take(
+        self, positions: Positions, dtype: DTypeLike | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Copies of the rows at positions, all from 0 to n_rows - 1: (len(positions), n_features), in out if given."""
         rows = self.runs.rows(np.asarray(positions, np.int64))
-        out = np.empty((len(rows), self.shape[1]), self.dtype if dtype is None else dtype)
+        out = np.empty((len(rows), self.shape[1]), self.dtype if dtype is None else dtype) if out is None else out
         shard = np.searchsorted(self.ends, rows, side="right")
         cuts = [0, *(np.flatnonzero(np.diff(shard)) + 1).tolist(), len(rows)]
         for start, stop in itertools.pairwise(cuts if len(rows) else []):

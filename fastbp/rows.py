@@ -42,7 +42,10 @@ class Rows:
 
 @dataclass
 class Chunk:
-    """Rows that are trained on together, in that order or as they lie: `n_batches` batches from number `first` on."""
+    """Rows that are trained on together, in that order or as they lie: `n_batches` batches from number `first` on.
+
+    Whoever asks for the chunk after has done with the rows of this one: their memory is used again.
+    """
 
     rows: Rows
     order: NDArray[np.int64] | None
@@ -72,11 +75,13 @@ class StoredRows:
 
         n_batches = max(1, CHUNK_BYTES // (4 * self.x.shape[1] * batch_size))
         size, order = n_batches * batch_size, self._blocks(rng)
+        room, spare = (np.empty((min(size, len(self)), self.x.shape[1]), np.float32) for _ in range(2))
         with ThreadPoolExecutor(1, thread_name_prefix="fastbp-rows") as reader:
-            ahead = reader.submit(self._read, order, 0, size, rng)
+            ahead = reader.submit(self._read, order, 0, room, rng)
             for first in range(0, -(-len(self) // batch_size), n_batches):
                 rows, shuffled = ahead.result()
-                ahead = reader.submit(self._read, order, (first + n_batches) * batch_size, size, rng)
+                room, spare = spare, room
+                ahead = reader.submit(self._read, order, (first + n_batches) * batch_size, room, rng)
                 yield Chunk(rows, shuffled, first, -(-len(rows) // batch_size))
 
     def _blocks(self, rng: np.random.Generator | None) -> Runs:
@@ -87,13 +92,13 @@ class StoredRows:
         return Runs(first, np.minimum(size, len(self) - first))
 
     def _read(
-        self, order: Runs, start: int, size: int, rng: np.random.Generator | None
+        self, order: Runs, start: int, room: Float32, rng: np.random.Generator | None
     ) -> tuple[Rows, NDArray[np.int64] | None]:
-        """The rows of a chunk, and the order to take them in."""
-        rows = order.rows(np.arange(start, max(start, min(start + size, len(self)))))
+        """The rows of a chunk, as many as there is room for, and the order to take them in."""
+        rows = order.rows(np.arange(start, max(start, min(start + len(room), len(self)))))
         weight = None if self.weight is None else self.weight[rows]
         shuffled = None if rng is None else rng.permutation(len(rows))
-        return Rows(self.x.take(rows, np.float32), self._targets(rows), weight), shuffled
+        return Rows(self.x.take(rows, out=room[: len(rows)]), self._targets(rows), weight), shuffled
 
     def _targets(self, rows: Positions) -> NDArray[Any]:
         if isinstance(self.y, Frames):
