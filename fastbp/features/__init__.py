@@ -40,6 +40,7 @@ from fastbp.features.spectral_shape import (
 )
 from fastbp.features.steps import Normalize, Pooling
 from fastbp.features.stft import griffin_lim, istft, stft
+from fastbp.features.streaming import Stream
 from fastbp.features.temporal import RMS, Frames, ZeroCrossingRate
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "SpectralSkewness",
     "SpectralSlope",
     "Spectrogram",
+    "Stream",
     "Tempo",
     "Tonnetz",
     "YIN",

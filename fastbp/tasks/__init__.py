@@ -6,5 +6,6 @@
 
 from fastbp.tasks.classifier import AudioClassifier, Segment
 from fastbp.tasks.evaluation import ClassScore, Evaluation
+from fastbp.tasks.streaming import ClassifierStream
 
-__all__ = ["AudioClassifier", "ClassScore", "Evaluation", "Segment"]
+__all__ = ["AudioClassifier", "ClassifierStream", "ClassScore", "Evaluation", "Segment"]
