@@ -227,6 +227,11 @@ class CompiledFeature(_ByName, Feature):
         n = self._clip().n_features
         return [f"{self.name}_{i}" for i in range(n)] if n > 1 else [self.name]
 
+    @property
+    def lookahead_frames(self) -> int | None:
+        """None: a kernel's state belongs to one clip, and cannot be kept from chunk to chunk of a stream."""
+        return None
+
     def compute(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Columns (n_frames, n_features) of checked samples."""
         clip, reader = self._clip(), load("audio").FrameReader
