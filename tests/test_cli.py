@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import audio, datasets, registry
+from fastbp import audio, datasets, registry, testing
 from fastbp.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -244,6 +244,63 @@ def test_no_plugins(cli):
     assert cli("plugins", "--json")[1] == "[]\n"
 
 
+CLIMBER = """
+from fastbp import hookimpl
+from fastbp.optimizers import SGD
+
+class Climber(SGD):
+    \"\"\"Gradient ascent.\"\"\"
+    name = "climber"
+    kernel = None
+
+    def step(self, params, grads, slots, t, hyper):
+        params += hyper["learning_rate"] * grads
+
+@hookimpl
+def register_optimizers(register):
+    register("climber", Climber)
+"""
+
+
+@pytest.mark.parametrize("words", [["slow"], ["fbp_greeter"], ["slow", "--kind", "optimizer"]])
+def test_plugins_check_shows_every_check(cli, plugins, words):
+    code, out, err = cli("plugins", "check", *words)
+    assert (code, err) == (0, "")
+    n = len(testing.CHECKS["optimizer"])
+    assert out.startswith(f"optimizer slow: {n} checks passed\ncheck ")
+    assert [line.split()[:2] for line in out.splitlines()[2:] if line] == [
+        [c, "ok"] for c in testing.CHECKS["optimizer"]
+    ]
+
+
+def test_plugins_check_fails_where_a_check_does(cli, plugins, tmp_path, monkeypatch):
+    install(tmp_path, "fbp_climber", CLIMBER)
+    monkeypatch.setenv("FASTBP_PLUGINS", "fbp-climber,fbp-broken")
+    code, out, err = cli("plugins", "check", "climber")
+    assert (code, err) == (1, "")
+    assert "optimizer climber: fails 1 of" in out
+    assert "converges             FAILED  no learning rate of 0.1, " in out
+    code, out, _ = cli("plugins", "check", "--all", "--kind", "optimizer")
+    assert code == 1
+    assert "fbp_broken 0.3: left out: ModuleNotFoundError: No module named 'nothing_of_that_name'" in out
+    assert f"optimizer adam: {len(testing.CHECKS['optimizer'])} checks passed\n" in out
+    assert "loss" not in [line.split()[0] for line in out.splitlines() if line]
+    assert cli("plugins", "check", "fbp_broken")[0] == 1
+
+
+def test_plugins_check_takes_losses_of_reals(cli):
+    code, out, _ = cli("plugins", "check", "huber", "--outputs", "reals")
+    assert (code, out.splitlines()[0]) == (0, f"loss huber: {len(testing.CHECKS['loss'])} checks passed")
+
+
+def test_plugins_check_says_what_it_needs(cli):
+    code, _, err = cli("plugins", "check", "adamm")
+    assert code == 1
+    assert "There is no optimizer, loss, feature or plug-in called 'adamm'. Did you mean 'adam'?" in err
+    assert cli("plugins", "check")[0] == 2
+    assert cli("plugins", "check", "adam", "--all")[0] == 2
+
+
 def test_a_command_of_a_plugin_runs_and_is_listed(cli, plugins):
     code, out, err = cli("greet", "you")
     assert (code, out) == (0, "hello you\n")
@@ -342,7 +399,7 @@ def test_train_says_what_it_found_and_did(trained, clips):
     assert ["music", "16", "4", "20"] in lines
     assert ["files", "32", "8", "40"] in lines
     assert ["groups", "8", "2", "10"] in lines
-    assert "network 186-16-2\n" in done.stdout
+    assert re.search(r"network \d+-16-2\n", done.stdout)
     assert re.search(r"^\d+ epochs in \d+\.\d s: (all 30 epochs are done|val_loss has not improved)", done.stdout, re.M)
     assert "of 8 files right, macro-F1" in done.stdout
     assert f"saved to {model} (" in done.stdout
