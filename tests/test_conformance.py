@@ -1,15 +1,18 @@
 """fastbp.testing: every built-in passes every check, and each check finds the defect that it is for."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conformance_broken import BROKEN, SOUND
 
 import fastbp
-from fastbp import Dense, Sequential, registry, testing
+from fastbp import Dense, Sequential, plugin_api, registry, testing
 from fastbp.errors import ArgumentError, FastbpError, UnknownNameError
+from fastbp.testing.losses import Subject
 
 CHECK = {"optimizer": testing.check_optimizer, "loss": testing.check_loss, "feature": testing.check_feature}
 BUILT_IN = [(kind, name) for kind in CHECK for name in registry.names(kind, plugins=False)]
@@ -61,7 +64,40 @@ def test_a_defect_is_found_by_its_check_alone(kind, check, cls):
 
 @pytest.mark.parametrize("kind", CHECK)
 def test_every_check_has_a_defect_that_it_finds(kind):
-    assert {check for check, _ in BROKEN[kind]} == set(testing.CHECKS[kind])
+    compiled = {check for of_kind, check, _ in COMPILED if of_kind == kind}
+    assert {check for check, _ in BROKEN[kind]} | compiled == set(testing.CHECKS[kind])
+
+
+COMPILED = [
+    ("loss", "stays_in_bounds", "behind"),
+    ("loss", "leaves_inputs", "clipping"),
+    ("feature", "stays_in_bounds", "before"),
+    ("feature", "stays_in_bounds", "windowing"),
+]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """compiled(kind, symbol): the class around something of conformance_broken.c."""
+    compiler = shutil.which("gcc") or shutil.which("cc") or pytest.skip("needs a C compiler")
+    path = tmp_path_factory.mktemp("library") / "broken.so"
+    source = Path(__file__).with_name("conformance_broken.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", f"-I{fastbp.get_include()}", source, "-o", path], check=True)
+    return lambda kind, name: plugin_api.from_capsule(kind, name, plugin_api.load_library(kind, path, name))
+
+
+@pytest.mark.parametrize(("kind", "check", "symbol"), COMPILED)
+def test_a_defect_of_a_compiled_one_is_found(compiled, kind, check, symbol):
+    """That check alone is run, since outside of its guard zones the defect would damage memory."""
+    made = compiled(kind, symbol)()
+    with pytest.raises(AssertionError, match=r"memory beside|it changes the"):
+        testing.CHECKS[kind][check](Subject(made) if kind == "loss" else made)
+
+
+@pytest.mark.parametrize(("kind", "symbol"), [("loss", "sound"), ("feature", "sound_ends")])
+def test_a_sound_compiled_one_passes_all_but_what_needs_a_name(compiled, kind, symbol):
+    failed = [result.name for result in testing.run_checks(kind, compiled(kind, symbol)) if not result.passed]
+    assert failed == (["pickles"] if kind == "loss" else ["pickles", "is_documented"])
 
 
 def test_all_failures_are_told_at_once():

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fastbp.errors import ArgumentError, ArgumentTypeError
 from fastbp.features.base import Feature
-from fastbp.testing import common
+from fastbp.plugin_api import CompiledFeature
+from fastbp.testing import bounds, common
 from fastbp.testing.results import Check, need
 
 Float32 = NDArray[np.float32]
@@ -138,6 +139,17 @@ def leaves_input(feature: Feature) -> None:
     need(common.same_bits(y, given), f"it changes the waveform: {common.difference(y, given)}")
 
 
+def stays_in_bounds(feature: Feature) -> str | None:
+    """A compiled feature writes nothing before or after its columns, and does not change the frames."""
+    if not isinstance(feature, CompiledFeature):
+        return "not a compiled plug-in"
+    frames = np.stack([signal(feature.sr, feature.win_length)] * 3)
+    given, out = bounds.call_feature(feature, frames)
+    need(given.intact() and out.intact(), "memory beside the frames or the columns is written to")
+    need(common.same_bits(given.array, frames), "it changes the frames")
+    return None
+
+
 def takes_pcm(feature: Feature) -> None:
     """16-bit samples give what the same samples as float32 give."""
     pcm = np.round(signal(feature.sr) * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16)
@@ -222,6 +234,7 @@ CHECKS: dict[str, Check] = {
         same_for_all_threads,
         rows_see_what_they_say,
         leaves_input,
+        stays_in_bounds,
         takes_pcm,
         refuses_bad_input,
         round_trips,

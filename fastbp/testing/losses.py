@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastbp import Dense, Sequential, data
 from fastbp._kernels import reference_losses
 from fastbp.losses import Loss
-from fastbp.testing import common
+from fastbp.testing import bounds, common
 from fastbp.testing.results import Check, need
 
 Float = NDArray[np.floating[Any]]
@@ -182,16 +182,31 @@ def _is_used(loss: Loss, y_true: Any, y_pred: Float, i: int) -> bool:
 
 def leaves_inputs(subject: Subject) -> str | None:
     """Neither targets nor predictions are changed."""
-    if subject.loss.kernel is not None:
-        return "compiled: constant by its signature"
-    y_true, y_pred = subject.examples(7, 3)
-    targets = data.as_targets(y_true, subject.loss, 3).copy()
-    y_pred = np.array([0.0, 0.5, 1.0]) + np.zeros_like(y_pred)
-    arrays = targets, y_pred.astype(np.float32)
-    kept = [array.copy() for array in arrays]
-    _from_python(subject.loss, *arrays)
+    loss = subject.loss
+    if isinstance(loss.kernel, str):
+        return "built in"
+    y_true, _ = subject.examples(7, 3)
+    targets, y_pred = data.as_targets(y_true, loss, 3).copy(), np.tile(np.array([0.0, 0.5, 1.0], np.float32), (7, 1))
+    kept, arrays = (targets.copy(), y_pred.copy()), (targets, y_pred)
+    if loss.kernel is None:
+        _from_python(loss, *arrays)
+    else:
+        kept = kept[0][0], kept[1][0]
+        t, p, _ = bounds.call_loss(loss, *kept)
+        arrays = t.array.view(targets.dtype), p.array
     for what, array, before in zip(("targets", "predictions"), arrays, kept):
         need(common.same_bits(array, before), f"it changes the {what}: {common.difference(array, before)}")
+    return None
+
+
+def stays_in_bounds(subject: Subject) -> str | None:
+    """A compiled loss writes nothing before or after a row of targets, predictions or gradients."""
+    if subject.loss.kernel is None or isinstance(subject.loss.kernel, str):
+        return "not a compiled plug-in"
+    for n_out in common.SIZES:
+        y_true, y_pred = subject.examples(1, n_out)
+        zones = bounds.call_loss(subject.loss, data.as_targets(y_true, subject.loss, n_out), y_pred)
+        need(all(zone.intact() for zone in zones), f"with {n_out} outputs, memory beside the row is written to")
     return None
 
 
@@ -280,6 +295,7 @@ CHECKS: dict[str, Check] = {
         takes_no_rows,
         shows_nan,
         leaves_inputs,
+        stays_in_bounds,
         trains,
         same_for_all_threads,
         round_trips,

@@ -15,16 +15,14 @@ from fastbp.callbacks import Callback
 from fastbp.checkpoint import Checkpoint
 from fastbp.errors import NonFiniteError
 from fastbp.optimizers import Optimizer
-from fastbp.parameters import aligned_zeros
 from fastbp.plans import make_plan
 from fastbp.testing import common
+from fastbp.testing.bounds import Guarded
 from fastbp.testing.results import Check, need
 
 Float32 = NDArray[np.float32]
 
 RATES = (0.1, 0.01, 1.0, 0.001, 10.0)  # learning rates to try, for convergence
-GUARD = 16  # floats on either side of a vector
-MARK = np.float32(12345.678)
 
 
 class Rig:
@@ -44,10 +42,8 @@ class Rig:
         columns = columns or n
         model = Sequential([Dense(columns, use_bias=False)], seed=0).build(n // columns)
         model.compile(optimizer, "mse")
-        n_slots = len(model.slots)
-        self.zones = [_guarded(size) for size in (n, n, n_slots * n)]
-        self.params, self.grads, slots = (zone[GUARD : len(zone) - GUARD] for zone in self.zones)
-        self.slots = slots.reshape(n_slots, n)
+        self.zones = [Guarded(n), Guarded(n), Guarded(len(model.slots), n)]
+        self.params, self.grads, self.slots = (zone.array for zone in self.zones)
         self.slots[...] = np.array(optimizer.slots(), np.float32)[:, None]
         model.parameters.vector, model.gradients.vector, model.slots = self.params, self.grads, self.slots
         self.plan, self.t = make_plan(model, 1, threads.get_threads()), 0
@@ -60,13 +56,7 @@ class Rig:
 
     def intact(self) -> bool:
         """Whether nothing was written outside the vectors."""
-        return all((zone[:GUARD] == MARK).all() and (zone[-GUARD:] == MARK).all() for zone in self.zones)
-
-
-def _guarded(n: int) -> Float32:
-    zone = aligned_zeros(n + 2 * GUARD)
-    zone[:GUARD] = zone[-GUARD:] = MARK
-    return zone
+        return all(zone.intact() for zone in self.zones)
 
 
 def _random_steps(optimizer: Optimizer, n: int, n_steps: int = 3) -> Rig:
