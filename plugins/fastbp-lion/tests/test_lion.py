@@ -1,12 +1,17 @@
 """Lion against the formula of its paper, on a small problem, and by name through fastbp."""
 
+import json
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastbp_lion import BLOCK, Lion
 
 from fastbp.errors import ArgumentError
+from fastbp.testing import check_optimizer
+
+GOLDEN = json.loads(Path(__file__).with_name("golden_lion.json").read_text())
 
 SETTINGS = [
     {},
@@ -48,6 +53,19 @@ def test_follows_the_formula(n, settings):
         np.testing.assert_array_equal(grads, kept)
         np.testing.assert_allclose(params, p, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(slots[0], m, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: ",".join(case["options"]) or "defaults")
+def test_agrees_with_the_lion_of_pytorch_optimizer(case):
+    lion = Lion(**case["options"])
+    params, slots = np.array(GOLDEN["start"], np.float32), np.zeros((1, 31), np.float32)
+    for t, grad in enumerate(GOLDEN["grads"], 1):
+        lion.step(params, np.array(grad, np.float32), slots, t, lion.hyper())
+    np.testing.assert_allclose(params, case["end"], rtol=1e-5, atol=1e-6)
+
+
+def test_keeps_the_contract():
+    check_optimizer(Lion)
 
 
 def test_padding_stays_zero():
