@@ -52,7 +52,7 @@ def hookimpl(function: Callable[..., None] | None = None, **options: Any) -> Any
 def register_losses(register: Register) -> None:
     """Add losses, for ``compile(loss=name)``.
 
-    The factory makes an object that derives from `fastbp.losses.Loss`: a frozen dataclass whose fields are its options,
+    The factory makes an object that derives from `fastbp.losses.Loss`: a dataclass whose fields are its options,
     with a class attribute ``name`` (the one registered) and two methods that take `y_true` and `y_pred`, float32
     (n_rows, n_out), which they must not change:
 

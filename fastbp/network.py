@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp import data, layers, losses, metrics, optimizers, threads
 from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
+from fastbp.frames import Frames
 from fastbp.parameters import FlatTensors, Float32, aligned_zeros
 from fastbp.plans import make_plan
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fastbp.train import History
 
 PREDICT_ROWS = 256  # rows that go through the network at a time, so that activations stay in cache
+PART_ROWS = 64 * PREDICT_ROWS  # rows of a store that are read at a time
 INITIALISE, SHUFFLE = 0, 1  # what the seed is used for
 
 
@@ -250,7 +252,7 @@ class Sequential:
         if not self.built:
             self.build(n_in if self.n_in is None else self.n_in)
 
-    def fit(self, x: ArrayLike, y: ArrayLike, **options: Any) -> History:
+    def fit(self, x: Any, y: Any = None, **options: Any) -> History:
         """Train; see `fastbp.train.fit` for the options, which are Keras's and `stop`."""
         from fastbp.train import fit
 
@@ -291,25 +293,16 @@ class Sequential:
 
         return train_batch(self, *self.prepare(x, y, sample_weight, class_weight))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
-        """Loss and metrics on other data, without training: ``{"loss": ..., "accuracy": ...}``."""
-        rows, targets, weight = self.prepare(x, y, sample_weight)
-        return self.evaluate_prepared(rows, targets, weight)
+    def evaluate(self, x: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
+        """Loss and metrics on other data, without training: ``{"loss": ..., "accuracy": ...}``. Or on a store."""
+        from fastbp.rows import evaluate, prepare
 
-    def evaluate_prepared(self, x: Float32, y: NDArray[Any], weight: Float32 | None) -> dict[str, Any]:
-        """`evaluate` on what `prepare` gave."""
-        if not len(x):
-            raise ArgumentError("There are no rows to evaluate.")
-        y_pred = np.empty((len(x), self.n_out), np.float32)
-        plan = self.plan("predict", PREDICT_ROWS)
-        loss = plan.evaluate(x, y.view(np.float32), weight, y_pred) / len(x) + plan.penalty_value()
-        found = self.new_metrics()
-        for metric in found:
-            metric.update(y, y_pred, weight)
-        return {"loss": loss, **{metric.name: metric.result() for metric in found}}
+        return evaluate(self, prepare(self, x, y, sample_weight))
 
-    def predict(self, x: ArrayLike) -> Float32:
+    def predict(self, x: ArrayLike | Frames) -> Float32:
         """The network's output for each row of x (n_rows, n_in): float32 (n_rows, n_out).
+
+        Frames of a store are read part by part.
 
         Raises
         ------
@@ -319,10 +312,11 @@ class Sequential:
             x has another shape, or is not numbers. A NaN in a row gives NaN in its output.
         """
         self._need_built()
-        rows = data.as_rows(x, self.n_in)
+        rows = x if isinstance(x, Frames) else data.as_rows(x, self.n_in)
         out = np.empty((len(rows), self.widths[-1]), np.float32)
-        if len(rows):
-            self.plan("predict", PREDICT_ROWS).predict(rows, out)
+        for start in range(0, len(rows), PART_ROWS):
+            part = slice(start, start + PART_ROWS)
+            self.plan("predict", PREDICT_ROWS).predict(data.as_rows(rows[part], self.n_in), out[part])
         return out
 
     # -- the explicit loop ---------------------------------------------------------------------------------------

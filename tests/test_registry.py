@@ -285,7 +285,7 @@ class TestCommands:
     )
 
     def test_reach_the_program(self, install):
-        install("test-cli", self.SOURCE)
+        install("test-shout", self.SOURCE)
         parser = ArgumentParser()
         registry.add_commands(parser.add_subparsers())
         arguments = parser.parse_args(["shout"])
@@ -294,7 +294,7 @@ class TestCommands:
 
     def test_one_that_fails_hurts_no_other(self, install):
         install("test-a", HOOK + "@hookimpl\ndef register_commands(cli): raise SystemExit(1)\n")
-        install("test-cli", self.SOURCE)
+        install("test-shout", self.SOURCE)
         parser = ArgumentParser()
         with pytest.warns(PluginWarning, match=r"test-a 1\.5"):
             registry.add_commands(parser.add_subparsers())

@@ -275,6 +275,8 @@ cdef void python_loss(Loss *o, Context *ctx) noexcept:
 
 
 cdef int fill_from_python(Loss *o) except -1:
+    if o.n_rows == 0:
+        return 0
     rule = <object>o.python
     y_true = np.asarray(<float[:o.n_rows, :o.n_true]>o.y_true)
     y_pred = np.asarray(<float[:o.n_rows, :o.n_out]>o.y_pred)

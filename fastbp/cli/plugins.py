@@ -5,6 +5,7 @@ import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from fastbp.cli import new_plugin
 from fastbp.cli.options import Arguments, add_command
 from fastbp.cli.tables import count, heading, table
 
@@ -31,7 +32,9 @@ def add_parser(commands: Any) -> None:
         ["fastbp plugins", "fastbp plugins --json", "fastbp plugins check lion", "fastbp plugins check --all"],
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
-    _add_check(parser.add_subparsers(title="commands", metavar="COMMAND", prog="fastbp plugins"))
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="fastbp plugins")
+    _add_check(subcommands)
+    new_plugin.add_parser(subcommands)
 
 
 def _add_check(commands: Any) -> None:
