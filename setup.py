@@ -22,7 +22,14 @@ if X86:
 
 # -ffast-math would let the compiler drop NaN checks and reorder sums; these two are all that vectorising needs.
 FLAGS = ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
-FLAGS += ["-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-pthread", "-Wno-unused-function"]
+FLAGS += [
+    "-std=gnu11",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-pthread",
+    "-Wno-unused-function",
+]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
 
 
@@ -38,9 +45,7 @@ def extension(name, flags=()):
 
 
 EXTENSIONS = [extension("_cpu")]
-EXTENSIONS += [
-    extension(f"_{part}_{cpu}", flags) for part in ("core", "audio") for cpu, flags in CPU_FLAGS.items()
-]
+EXTENSIONS += [extension(f"_{part}_{cpu}", flags) for part in ("core", "audio") for cpu, flags in CPU_FLAGS.items()]
 
 setup(
     ext_modules=cythonize(

@@ -333,8 +333,8 @@ def _refuse_non_finite(session: Session, plan: Any, batch: int, loss: float) -> 
     model.reset_training()
     model.step_count, model.epoch_count = counts
     raise NonFiniteError(
-        f"The loss became {loss} in epoch {session.epoch + 1}, batch {batch + 1} of {session.n_batches}; {where}. The model keeps "
-        "the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, "
+        f"The loss became {loss} in epoch {session.epoch + 1}, batch {batch + 1} of {session.n_batches}; {where}. "
+        "The model keeps the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, "
         "or inputs scaled to about 1."
     )
 
