@@ -1,6 +1,11 @@
+import os
+
 import pytest
 
 import fastbp
+
+# Python started by a test imports the fastbp that is installed, not the sources in the current folder.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @pytest.fixture

@@ -389,7 +389,7 @@ try:
 except KeyboardInterrupt:
     print(time.perf_counter() - sent)
 assert np.isfinite(model.params).all()
-assert model.step_count > 1 or {batch_size} is None
+assert model.step_count > 1 or not {batch_size}
 model.fit(x[:100], y[:100], batch_size=50)
 """
 
