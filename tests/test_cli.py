@@ -19,11 +19,12 @@ from fastbp import audio, datasets, registry, testing
 from fastbp.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[1]
+INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
 
 
 def program(*words, **options):
     """`python -m fastbp` as a process of its own."""
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, [INSTALLED, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": paths, **options.pop("env", {})}
     command = [sys.executable, "-m", "fastbp", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, **options)

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fastbp
 from fastbp import audio, corpus, datasets
 from fastbp.datasets import phone
 from fastbp.errors import ArgumentError, FastbpError
 
 SR = 16000
-ROOT = Path(__file__).resolve().parents[1]
+INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -351,7 +352,7 @@ class TestFetch:
     def test_killed_half_way(self, apt, tmp_path, monkeypatch):
         monkeypatch.setenv("FAKE_APT", "stuck")
         code = "from fastbp.datasets import fetch_phone_audio; fetch_phone_audio()"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([INSTALLED, os.environ.get("PYTHONPATH", "")])}
         process = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
         try:
             deadline = time.monotonic() + 30

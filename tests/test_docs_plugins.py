@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import fastbp
 from fastbp import cli, hookspecs
 from fastbp.cli import main
 
 ROOT = Path(__file__).parents[1]
+INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
 TEXT = (ROOT / "docs" / "plugins.md").read_text()
 BLOCKS = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", TEXT, re.M | re.S)
 PUBLISHING = ("python -m build", "python -m twine")  # need an account
@@ -28,7 +30,7 @@ def need(module):
 
 
 def run(words, folder, path):
-    path = os.pathsep.join([*map(str, path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([*map(str, path), INSTALLED, *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {**os.environ, "PYTHONPATH": path, "FASTBP_STRICT_PLUGINS": "1"}
     env.pop("FASTBP_PLUGINS", None)
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import fastbp
 from fastbp.datasets import make_music_speech
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
 
 
 def run(name, *arguments):
-    paths = os.pathsep.join(filter(None, [str(EXAMPLES.parent), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, [INSTALLED, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False,
