@@ -40,6 +40,6 @@ def supported_builds() -> list[str]:
         return importlib.import_module("fastbp._kernels._cpu").supported()
     except ImportError as error:
         raise NotBuiltError(
-            "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. "
-            "Run 'pip install .' (or 'pip install -e .') in it, and import fastbp from there."
+            "fastbp's compiled kernels are missing: this looks like an unbuilt checkout. Run 'pip install -e .' in it; "
+            "or, after 'pip install .', leave its folder, which hides the installed fastbp."
         ) from error
