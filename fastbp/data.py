@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp._kernels import load
 from fastbp.errors import ArgumentError, ArgumentTypeError
 from fastbp.losses import Loss
 
@@ -54,16 +55,13 @@ def as_rows(x: ArrayLike, n_in: int | None, what: str = "x") -> Float32:
 
 def refuse_non_finite(values: Float32, what: str) -> None:
     """Raise an `ArgumentError` that says where the first NaN or infinity is."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum(dtype=np.float64)
-    if np.isfinite(total):
+    if load("core").all_finite(values.reshape(-1)):
         return
     bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        where = ", ".join(map(str, bad[0]))
-        raise ArgumentError(
-            f"{what} holds {len(bad)} NaN or infinite values, the first at [{where}]. Remove or replace them first."
-        )
+    where = ", ".join(map(str, bad[0]))
+    raise ArgumentError(
+        f"{what} holds {len(bad)} NaN or infinite values, the first at [{where}]. Remove or replace them first."
+    )
 
 
 def as_targets(y: ArrayLike, loss: Loss, n_out: int, what: str = "y") -> NDArray[Any]:

@@ -23,9 +23,8 @@ cdef extern from "activations.h" nogil:
     void softplus_backward(const float *, const float *, float *, Py_ssize_t, float)
 
 cdef extern from "vmath.h" nogil:
-    float array_max(const float *x, Py_ssize_t n)
-    float array_exp_sum(const float *x, float shift, float *y, Py_ssize_t n)
-    void array_log(const float *x, float *y, Py_ssize_t n)
+    void softmax_rows(const float *z, float *y, float *log_sums, Py_ssize_t n_rows, Py_ssize_t n)
+    int array_is_finite(const float *x, Py_ssize_t n)
 
 cdef enum:
     ELEMENTS = 16384            # elements a parallel slice takes
@@ -55,15 +54,6 @@ cdef ActivationKernel activation_kernel(str name) except *:
     raise ValueError(f"no kernel for activation {name!r}")
 
 
-cdef inline float softmax_row(const float *z, float *y, Py_ssize_t n) noexcept nogil:
-    # y (n) = softmax(z (n)), y may be z; returns log(sum(exp(z))). A row of -inf and NaN stays NaN.
-    cdef float top = array_max(z, n), total = array_exp_sum(z, top, y, n), scale = 1 / total
-    cdef Py_ssize_t i
-    for i in range(n):
-        y[i] *= scale
-    return top + logf(total)
-
-
 ctypedef struct Activation:
     ActivationKernel kernel
     float alpha
@@ -71,14 +61,14 @@ ctypedef struct Activation:
     float *y
     float *dy
     Py_ssize_t n_cols
+    float *log_sums             # (n_rows) of softmax
 
 
 cdef void activate_slice(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Activation *a = <Activation *>arg
-    cdef Py_ssize_t r, n = a.n_cols
+    cdef Py_ssize_t n = a.n_cols
     if a.kernel.rowwise:
-        for r in range(start, stop):
-            softmax_row(a.z + r * n, a.y + r * n, n)
+        softmax_rows(a.z + start * n, a.y + start * n, a.log_sums + start, stop - start, n)
     else:
         a.kernel.forward(a.z + start * n, a.y + start * n, (stop - start) * n, a.alpha)
 
@@ -101,6 +91,32 @@ cdef inline void softmax_row_backward(const float *y, float *dy, Py_ssize_t n) n
         dot += y[i] * dy[i]
     for i in range(n):
         dy[i] = y[i] * (dy[i] - dot)
+
+
+cdef inline int is_elementwise(const ActivationKernel *kernel) noexcept nogil:
+    return kernel.forward != NULL
+
+
+cdef void activate_block(void *arg, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1) noexcept nogil:
+    # y[i0:i1, j0:j1] = f(z[i0:i1, j0:j1]) of an elementwise f
+    cdef Activation *a = <Activation *>arg
+    cdef Py_ssize_t r, n = a.n_cols
+    if j1 - j0 == n:
+        a.kernel.forward(a.z + i0 * n, a.y + i0 * n, (i1 - i0) * n, a.alpha)
+        return
+    for r in range(i0, i1):
+        a.kernel.forward(a.z + r * n + j0, a.y + r * n + j0, j1 - j0, a.alpha)
+
+
+cdef void differentiate_block(void *arg, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1) noexcept nogil:
+    # dy[i0:i1, j0:j1] *= f'(z[i0:i1, j0:j1]) of an elementwise f
+    cdef Activation *a = <Activation *>arg
+    cdef Py_ssize_t r, n = a.n_cols
+    if j1 - j0 == n:
+        a.kernel.backward(a.z + i0 * n, a.y + i0 * n, a.dy + i0 * n, (i1 - i0) * n, a.alpha)
+        return
+    for r in range(i0, i1):
+        a.kernel.backward(a.z + r * n + j0, a.y + r * n + j0, a.dy + r * n + j0, j1 - j0, a.alpha)
 
 
 cdef inline void activate(Activation *a, Py_ssize_t n_rows, Context *ctx) noexcept nogil:

@@ -1,6 +1,6 @@
 # What every kernel is handed: scratch memory, the number of threads, and the flag that stops a run.
 from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport cos, exp, expf, fabs, fabsf, fmaxf, isfinite, log, logf, pow, sqrt, sqrtf, tanhf
+from libc.math cimport cos, exp, expf, fabs, fabsf, fmaxf, isfinite, log, pow, sqrt, sqrtf, tanhf
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -31,8 +31,8 @@ ctypedef struct Context:
     int n_threads
     int stop            # set by poll() or a failing plug-in: every loop returns soon, nothing more is updated
     double next_poll
-    float *pack_a       # one block of PACK_A floats a thread
-    float *pack_b
+    float *pack_a       # PACK_A floats
+    float *pack_b       # pack_b_floats() of the widest right-hand side
     void *errors        # the list that an exception is appended to
 
 

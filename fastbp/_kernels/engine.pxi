@@ -6,10 +6,6 @@ cdef extern from *:
     """
     void prefetch(const void *p) noexcept nogil
 
-ctypedef struct Penalty:
-    Py_ssize_t start, n
-    double l1, l2
-
 ctypedef struct Run:
     const float *x              # (n_samples, n_in)
     const float *y              # (n_samples, n_true), 4-byte words
@@ -77,26 +73,20 @@ cdef class Engine:
         """A fused loss takes the last layer's z; everything else its y."""
         self.layers[self.n_layers - 1].activation.kernel = LINEAR if leave and self.loss.fused else self.last_kernel
 
-    cdef double penalty(self, bint gradients) noexcept nogil:
-        """l1 sum|w| + l2 sum w^2 over the penalised tensors; adds the gradient of that to grads."""
+    cdef double penalty(self) noexcept nogil:
+        """l1 sum|w| + l2 sum w^2 over the penalised tensors."""
         cdef int k
-        cdef Py_ssize_t i
-        cdef double total = 0, size
-        cdef Penalty *q
-        cdef float *w
-        cdef float *dw
+        cdef double total = 0
         for k in range(self.n_penalties):
-            q = &self.penalties[k]
-            w = self.params + q.start
-            dw = self.grads + q.start
-            size = 0
-            for i in range(q.n):
-                size += fabsf(w[i])
-            total += q.l1 * size + q.l2 * sum_of_squares(w, q.n)
-            if gradients:
-                for i in range(q.n):
-                    dw[i] += <float>q.l1 * ((w[i] > 0) - (w[i] < 0)) + <float>(2 * q.l2) * w[i]
+            total += penalty_value(&self.penalties[k])
         return total
+
+    cdef void add_penalty_gradients(self) noexcept nogil:
+        """Of the tensors whose layer has not added them already."""
+        cdef int k
+        for k in range(self.n_penalties):
+            if not self.penalties[k].with_dw:
+                penalty_gradient(&self.penalties[k], 0, self.penalties[k].n)
 
     cdef void load_rows(self, Run *run, Py_ssize_t start, Py_ssize_t n_rows) noexcept nogil:
         """Point at the batch where it lies, or gather its rows by run.order."""
@@ -146,12 +136,12 @@ cdef class Engine:
         self.leave_activation_to_loss(True)
         for batch in range(run.first, run.last):
             n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
-            loss = self.batch_loss(run, batch, n_rows, True) + self.penalty(False)
+            loss = self.batch_loss(run, batch, n_rows, True) + self.penalty()
             run.last_loss = loss
             if self.ctx.stop or not isfinite(loss):
                 break
             self.backward_rows(n_rows)
-            self.penalty(True)
+            self.add_penalty_gradients()
             if self.ctx.stop:
                 break
             if run.gradient_norm:

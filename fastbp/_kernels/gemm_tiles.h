@@ -26,11 +26,15 @@ typedef void (*tile_fn)(idx k, const float *a, idx lda, const float *b, idx ldb,
 INLINE void tile(const int MR, const int NV, const int AT, const int FULL, idx k, const float *a, idx lda,
                  const float *b, idx ldb, float *c, idx ldc, int last, const float *bias, int add) {
     vf acc[TILE_MR][TILE_NV];
+    UNROLL for (int i = 0; i < MR; i++) { /* c comes while the sums are made */
+        __builtin_prefetch(c + i * ldc, 1);
+        __builtin_prefetch(c + i * ldc + NV * VL - 1, 1);
+    }
     UNROLL for (int j = 0; j < NV; j++) {
         vf start = bias ? LOAD(bias, j) : vf_set1(0.0f);
         UNROLL for (int i = 0; i < MR; i++) acc[i][j] = start;
     }
-    for (idx p = 0; p < k; p++, b += ldb, a += AT ? lda : 1) {
+    _Pragma("GCC unroll 4") for (idx p = 0; p < k; p++, b += ldb, a += AT ? lda : 1) {
         vf row[TILE_NV];
         UNROLL for (int j = 0; j < NV; j++) row[j] = LOAD(b, j);
         UNROLL for (int i = 0; i < MR; i++) {

@@ -10,9 +10,9 @@ cdef class Scratch:
         self.errors = []
         self.ctx.errors = <void *>self.errors
         self.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
-        self.memory = np.zeros(self.ctx.n_threads * MC * KC + pack_b_floats(n_cols), np.float32)
+        self.memory = np.empty(PACK_A + pack_b_floats(n_cols), np.float32)
         self.ctx.pack_a = &self.memory[0]
-        self.ctx.pack_b = self.ctx.pack_a + self.ctx.n_threads * MC * KC
+        self.ctx.pack_b = self.ctx.pack_a + PACK_A
         self.ctx.next_poll = seconds() + POLL_SECONDS
 
 
@@ -20,11 +20,14 @@ def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None,
     """out (m, n) = a (m, k) @ b (k, n) + bias (n); a and b are C-contiguous or transposed views of such."""
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n = b.shape[1]
     cdef Scratch scratch = Scratch(n, n_threads)
+    cdef Epilogue done = PLAIN
     if out is None:
         out = np.empty((m, n), np.float32)
+    if bias is not None and n:
+        done.bias = &bias[0]
     if m and n:
         gemm(&scratch.ctx, m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4, &b[0, 0] if k else NULL,
-             b.strides[0] // 4, b.strides[1] // 4, &out[0, 0], NULL if bias is None else &bias[0])
+             b.strides[0] // 4, b.strides[1] // 4, &out[0, 0], &done)
     return np.asarray(out)
 
 
@@ -33,10 +36,12 @@ def activation_forward_kernel(str name, z, float alpha=0.0, int n_threads=1):
     cdef float[:, ::1] zs = z
     cdef float[:, ::1] ys = np.empty_like(z)
     cdef Scratch scratch = Scratch(1, n_threads)
-    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1])
+    cdef float[::1] log_sums = np.empty(len(z), np.float32)
+    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1], NULL)
     if zs.size:
         a.z = &zs[0, 0]
         a.y = &ys[0, 0]
+        a.log_sums = &log_sums[0]
         activate(&a, zs.shape[0], &scratch.ctx)
     return np.asarray(ys)
 
@@ -45,7 +50,7 @@ def activation_backward_kernel(str name, z, y, dy, float alpha=0.0, int n_thread
     """dz (n_rows, n_cols) = f'(z) dy."""
     cdef float[:, ::1] zs = z, ys = y, ds = dy.copy()
     cdef Scratch scratch = Scratch(1, n_threads)
-    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1])
+    cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1], NULL)
     if zs.size:
         a.z = &zs[0, 0]
         a.y = &ys[0, 0]

@@ -1,6 +1,14 @@
 # Layers: each has a forward and a backward over one batch, working on the buffers its plan gave it.
 # backward reads dy (and may destroy it), writes the gradients of its parameters, and dx unless that is NULL.
 
+ctypedef struct Penalty:
+    # l1 sum|w| + l2 sum w^2
+    const float *w              # (n)
+    float *dw                   # (n)
+    Py_ssize_t n
+    double l1, l2
+    int with_dw                 # its layer adds the gradient
+
 ctypedef struct Layer:
     void (*forward)(Layer *, Py_ssize_t n_rows, Context *) noexcept nogil
     void (*backward)(Layer *, Py_ssize_t n_rows, Context *) noexcept nogil
@@ -15,6 +23,9 @@ ctypedef struct Layer:
     float *dw
     float *db
     Activation activation
+    Activation *below           # of the layer below, which this one differentiates while it writes dx; or NULL
+    Penalty *penalty            # of w, or NULL
+    int differentiated          # the layer above has seen to f'(z) dy
     Dropout dropout             # mask (n_rows, n_out)
     int training
     float momentum
@@ -26,43 +37,52 @@ ctypedef struct Layer:
     double *sums                # (2, n_out)
 
 
+cdef double penalty_value(const Penalty *p) noexcept nogil:
+    cdef double size = 0
+    cdef Py_ssize_t i
+    if p.l1 != 0:
+        for i in range(p.n):
+            size += fabsf(p.w[i])
+    return p.l1 * size + (p.l2 * sum_of_squares(p.w, p.n) if p.l2 != 0 else 0.0)
+
+
+cdef void penalty_gradient(const Penalty *p, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # dw[start:stop] += l1 sign(w) + 2 l2 w
+    cdef float l1 = <float>p.l1, twice_l2 = <float>(2 * p.l2)
+    cdef Py_ssize_t i
+    for i in range(start, stop):
+        p.dw[i] += l1 * ((p.w[i] > 0) - (p.w[i] < 0)) + twice_l2 * p.w[i]
+
+
+cdef void penalise_block(void *arg, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1) noexcept nogil:
+    cdef Layer *l = <Layer *>arg
+    cdef Py_ssize_t i
+    for i in range(i0, i1):
+        penalty_gradient(l.penalty, i * l.n_out + j0, i * l.n_out + j1)
+
+
 cdef void dense_forward(Layer *l, Py_ssize_t n_rows, Context *ctx) noexcept nogil:
     # y (n_rows, n_out) = f(x (n_rows, n_in) @ w + b)
-    gemm(ctx, n_rows, l.n_out, l.n_in, l.x, l.n_in, 1, l.w, l.n_out, 1, l.z, l.b)
-    activate(&l.activation, n_rows, ctx)
+    cdef Epilogue done = Epilogue(l.b, NULL, &l.activation, NULL)
+    if is_elementwise(&l.activation.kernel):
+        done.finish = activate_block
+    gemm(ctx, n_rows, l.n_out, l.n_in, l.x, l.n_in, 1, l.w, l.n_out, 1, l.z, &done)
+    if done.finish == NULL:
+        activate(&l.activation, n_rows, ctx)
 
 
 cdef void dense_backward(Layer *l, Py_ssize_t n_rows, Context *ctx) noexcept nogil:
     # dz = f'(z) dy;  dw = x^T @ dz;  db = column sums of dz;  dx = dz @ w^T
-    differentiate(&l.activation, n_rows, ctx)
-    gemm(ctx, l.n_in, l.n_out, n_rows, l.x, 1, l.n_in, l.dy, l.n_out, 1, l.dw, NULL)
-    if l.db != NULL:
-        column_sums(l.dy, n_rows, l.n_out, l.db, ctx)
+    cdef Epilogue sums = Epilogue(NULL, NULL, l, l.db), below = Epilogue(NULL, NULL, l.below, NULL)
+    if l.penalty != NULL:
+        sums.finish = penalise_block
+    if l.below != NULL:
+        below.finish = differentiate_block
+    if not l.differentiated:
+        differentiate(&l.activation, n_rows, ctx)
+    gemm(ctx, l.n_in, l.n_out, n_rows, l.x, 1, l.n_in, l.dy, l.n_out, 1, l.dw, &sums)
     if l.dx != NULL:
-        gemm(ctx, n_rows, l.n_in, l.n_out, l.dy, l.n_out, 1, l.w, 1, l.n_out, l.dx, NULL)
-
-
-ctypedef struct ColumnSums:
-    const float *x
-    Py_ssize_t n_rows, n_cols
-    float *out
-
-
-cdef void column_sums_slice(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef ColumnSums *s = <ColumnSums *>arg
-    cdef Py_ssize_t r, c
-    cdef const float *x
-    memset(s.out + start, 0, (stop - start) * sizeof(float))
-    for r in range(s.n_rows):
-        x = s.x + r * s.n_cols
-        for c in range(start, stop):
-            s.out[c] += x[c]
-
-
-cdef void column_sums(const float *x, Py_ssize_t n_rows, Py_ssize_t n_cols, float *out, Context *ctx) noexcept nogil:
-    # out (n_cols) = sum over rows of x (n_rows, n_cols)
-    cdef ColumnSums s = ColumnSums(x, n_rows, n_cols, out)
-    parallel_slices(ctx, n_cols, max(64, (4 * ELEMENTS // max(n_rows, 1) + 15) // 16 * 16), column_sums_slice, &s)
+        gemm(ctx, n_rows, l.n_in, l.n_out, l.dy, l.n_out, 1, l.w, 1, l.n_out, l.dx, &below)
 
 
 cdef void activation_forward(Layer *l, Py_ssize_t n_rows, Context *ctx) noexcept nogil:
@@ -71,7 +91,8 @@ cdef void activation_forward(Layer *l, Py_ssize_t n_rows, Context *ctx) noexcept
 
 
 cdef void activation_backward(Layer *l, Py_ssize_t n_rows, Context *ctx) noexcept nogil:
-    differentiate(&l.activation, n_rows, ctx)
+    if not l.differentiated:
+        differentiate(&l.activation, n_rows, ctx)
     if l.dx != NULL:
         memcpy(l.dx, l.dy, n_rows * l.n_out * sizeof(float))
 

@@ -1,10 +1,11 @@
 # Losses. A row kernel returns the loss of one sample and writes its gradient, d (n) = dloss/dp, for targets t (n)
 # and predictions p (n). Sparse losses find one int32 label where t points. The fused ones (softmax or sigmoid with
-# cross-entropy) get z in p and leave the probabilities there. Formulas: Keras 3.
+# cross-entropy) get z in p and leave the probabilities there; for those of softmax, d holds softmax(z) already, and
+# log_sum is log(sum(exp(z))). Formulas: Keras 3.
 cdef double EPSILON = 1e-7      # probabilities are clipped to [EPSILON, 1 - EPSILON], as in Keras
 
 ctypedef struct Loss:
-    double (*row)(const Loss *, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil
+    double (*row)(const Loss *, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil
     const float *y_true         # (n_rows, n_true), 4-byte words: float32 or int32
     Py_ssize_t n_true
     float *y_pred               # (n_rows, n_out)
@@ -14,6 +15,7 @@ ctypedef struct Loss:
     Py_ssize_t n_rows, n_out
     float delta                 # of huber
     float smoothing             # label smoothing of the cross-entropies
+    int softmax                 # the row kernel wants softmax(z) in d
     int fused
     int from_logits
     # of a plug-in
@@ -23,7 +25,7 @@ ctypedef struct Loss:
     const double *options
 
 
-cdef double mse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double mse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0
     cdef float e, scale = 2.0 / n
@@ -34,7 +36,7 @@ cdef double mse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_
     return total / n
 
 
-cdef double mae_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double mae_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0
     cdef float e, scale = 1.0 / n
@@ -45,7 +47,7 @@ cdef double mae_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_
     return total / n
 
 
-cdef double huber_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double huber_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0
     cdef float e, delta = o.delta, scale = 1.0 / n
@@ -60,7 +62,7 @@ cdef double huber_row(const Loss *o, const float *t, float *p, float *d, Py_ssiz
     return total / n
 
 
-cdef double log_cosh_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double log_cosh_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0, a
     cdef float e, scale = 1.0 / n
@@ -72,7 +74,7 @@ cdef double log_cosh_row(const Loss *o, const float *t, float *p, float *d, Py_s
     return total / n
 
 
-cdef double poisson_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double poisson_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0
     for i in range(n):
@@ -81,7 +83,7 @@ cdef double poisson_row(const Loss *o, const float *t, float *p, float *d, Py_ss
     return total / n
 
 
-cdef double hinge_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double hinge_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     # targets are -1 or 1; the caller has mapped 0 to -1
     cdef Py_ssize_t i
     cdef double total = 0
@@ -93,7 +95,7 @@ cdef double hinge_row(const Loss *o, const float *t, float *p, float *d, Py_ssiz
     return total / n
 
 
-cdef double kl_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double kl_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0, target, q
     for i in range(n):
@@ -104,7 +106,7 @@ cdef double kl_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t
     return total
 
 
-cdef double cosine_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double cosine_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef Py_ssize_t i
     cdef double tt = 0, pp = 0, tp = 0, norm, cosine
     for i in range(n):
@@ -123,7 +125,7 @@ cdef inline double clip(double p, double high) noexcept nogil:
     return EPSILON if p < EPSILON else (high if p > high else p)
 
 
-cdef double bce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double bce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     # from probabilities
     cdef Py_ssize_t i
     cdef double total = 0, target, q
@@ -135,7 +137,7 @@ cdef double bce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_
     return total / n
 
 
-cdef double bce_logits_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double bce_logits_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     # from logits z: max(z, 0) - z t + log(1 + exp(-|z|))
     cdef Py_ssize_t i
     cdef double total = 0
@@ -152,10 +154,10 @@ cdef double bce_logits_row(const Loss *o, const float *t, float *p, float *d, Py
     return total / n
 
 
-cdef double softmax_cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double softmax_cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     # from logits z: -sum t (z - log sum exp z);  d = softmax(z) sum(t) - t
     cdef Py_ssize_t i
-    cdef float log_sum = softmax_row(p, d, n), target, mass = 0, uniform = o.smoothing / n
+    cdef float target, mass = 0, uniform = o.smoothing / n
     cdef double total = 0
     for i in range(n):
         target = t[i] * (1 - o.smoothing) + uniform
@@ -169,10 +171,9 @@ cdef double softmax_cce_row(const Loss *o, const float *t, float *p, float *d, P
     return total if log_sum == log_sum else log_sum
 
 
-cdef double softmax_sparse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double softmax_sparse_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     cdef int32_t label = (<const int32_t *>t)[0]
-    cdef float z = p[label]
-    cdef double value = softmax_row(p, d, n) - z
+    cdef double value = log_sum - p[label]
     if o.fused:
         memcpy(p, d, n * sizeof(float))
     d[label] -= 1
@@ -197,11 +198,11 @@ cdef double cce_probability(const Loss *o, const float *t, int label, const floa
     return value
 
 
-cdef double cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     return cce_probability(o, t, 0, p, d, n)
 
 
-cdef double sparse_cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double sparse_cce_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     return cce_probability(o, NULL, (<const int32_t *>t)[0], p, d, n)
 
 
@@ -225,6 +226,7 @@ cdef int set_loss(Loss *o, str name, dict options, str last_activation) except -
     elif name == "categorical_crossentropy": o.row = softmax_cce_row if logits else cce_row
     elif name == "sparse_categorical_crossentropy": o.row = softmax_sparse_row if logits else sparse_cce_row
     else: raise ValueError(f"no kernel for loss {name!r}")
+    o.softmax = logits and FUSED.get(name) == "softmax"
     return 0
 
 
@@ -244,9 +246,11 @@ cdef void loss_slice(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogi
     cdef Py_ssize_t r, i, n = o.n_out
     cdef float scale
     cdef float *d
+    if o.softmax:
+        softmax_rows(o.y_pred + start * n, o.dy + start * n, o.values + start, stop - start, n)
     for r in range(start, stop):
         d = o.dy + r * n
-        o.values[r] = <float>o.row(o, o.y_true + r * o.n_true, o.y_pred + r * n, d, n)
+        o.values[r] = <float>o.row(o, o.y_true + r * o.n_true, o.y_pred + r * n, d, n, o.values[r])
         scale = (o.weight[r] if o.weight != NULL else <float>1) / o.n_rows
         for i in range(n):
             d[i] *= scale

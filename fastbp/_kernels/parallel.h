@@ -21,7 +21,7 @@ static void parallel_for(int n_threads, ptrdiff_t n_tasks, task_fn fn, void *arg
 #else
 #define PAUSE() ((void)0)
 #endif
-#define SPINS 400
+#define SPINS 3000
 
 static struct {
     pthread_mutex_t busy, lock;

@@ -72,7 +72,9 @@ cdef class Plan(Engine):
         cdef ActivationKernel kernel = activation_kernel(spec["activation"])
         if dense and kernel.keeps_z:
             l.z = self.floats(self.max_rows * l.n_out)
-        l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, l.dy, l.n_out)
+        l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, l.dy, l.n_out, NULL)
+        if kernel.rowwise:
+            l.activation.log_sums = self.floats(self.max_rows)
         return 0
 
     cdef int set_normalization(self, Layer *l, dict spec, float *state, bint batch) except -1:
@@ -94,6 +96,9 @@ cdef class Plan(Engine):
         for i in range(1, self.n_layers):
             self.layers[i].x = self.layers[i - 1].y
             self.layers[i].dx = self.layers[i - 1].dy
+            if self.layers[i].forward == dense_forward and is_elementwise(&self.layers[i - 1].activation.kernel):
+                self.layers[i].below = &self.layers[i - 1].activation
+                self.layers[i - 1].differentiated = 1
         if input_gradient:
             self.layers[0].dx = self.floats(self.max_rows * self.n_in)
         self.last_kernel = self.layers[self.n_layers - 1].activation.kernel
@@ -102,7 +107,7 @@ cdef class Plan(Engine):
     cdef int allocate_scratch(self, list specs, int n_threads) except -1:
         widest = max(max(spec["n_in"], spec["n_out"]) for spec in specs)
         self.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
-        self.ctx.pack_a = self.floats(self.ctx.n_threads * MC * KC)
+        self.ctx.pack_a = self.floats(PACK_A)
         self.ctx.pack_b = self.floats(pack_b_floats(widest))
         self.x_batch = self.floats(self.max_rows * self.n_in)
         return 0
@@ -193,7 +198,16 @@ cdef class Plan(Engine):
         if self.penalties == NULL:
             raise MemoryError()
         for i, (start, n, l1, l2) in enumerate(penalties):
-            self.penalties[i] = Penalty(start, n, l1, l2)
+            self.penalties[i] = Penalty(self.params + <Py_ssize_t>start, self.grads + <Py_ssize_t>start, n, l1, l2, 0)
+            self.give_to_layer(&self.penalties[i])
+
+    cdef void give_to_layer(self, Penalty *p) noexcept:
+        """A dense layer adds the gradient of its kernel's penalty while it writes dw."""
+        cdef int i
+        for i in range(self.n_layers):
+            if self.layers[i].forward == dense_forward and self.layers[i].w == p.w:
+                self.layers[i].penalty = p
+                p.with_dw = 1
 
     # -- what it does, from Python -------------------------------------------------------------------------------
 
@@ -283,12 +297,13 @@ cdef class Plan(Engine):
                 loss = self.batch_loss(&run, 0, run.n_samples, training)
                 self.backward_rows(run.n_samples)
                 self.leave_activation_to_loss(False)
-                loss += self.penalty(True)
+                self.add_penalty_gradients()
+                loss += self.penalty()
             self.finish()
         return loss
 
     def penalty_value(self):
-        return self.penalty(False)
+        return self.penalty()
 
     def predict(self, const float[:, ::1] x, float[:, ::1] out):
         """out (n_samples, n_out) = the network's answer for x (n_samples, n_in), in chunks of max_rows."""
@@ -327,7 +342,7 @@ cdef class Plan(Engine):
             self.start()
             with nogil:
                 self.backward_rows(n_rows)
-                self.penalty(True)
+                self.add_penalty_gradients()
             self.finish()
         return self.rows(self.layers[0].dx, n_rows, self.n_in).copy()
 
@@ -357,3 +372,8 @@ cdef inline float *address(float[::1] x) noexcept:
     if x.shape[0]:
         return &x[0]
     return NULL
+
+
+def all_finite(const float[::1] x):
+    """Whether x (n) has neither NaN nor infinity."""
+    return bool(array_is_finite(&x[0], x.shape[0])) if x.shape[0] else True

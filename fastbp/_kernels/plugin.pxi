@@ -130,7 +130,7 @@ cdef int native_gemm(void *engine, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const 
     cdef Optimizer *o = <Optimizer *>engine
     if not o.whole or min(m, n, k) < 0 or n > o.widest or (a_row != 1 and a_column != 1) or (b_row != 1 and b_column != 1):
         return FASTBP_BAD_ARGUMENT
-    gemm(o.ctx, m, n, k, a, a_row, a_column, b, b_row, b_column, c, NULL)
+    gemm(o.ctx, m, n, k, a, a_row, a_column, b, b_row, b_column, c, &PLAIN)
     return FASTBP_STOPPED if o.ctx.stop else 0
 
 
@@ -144,7 +144,7 @@ cdef object step_error(Optimizer *o):
 
 # -- losses --------------------------------------------------------------------------------------------------------
 
-cdef double native_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n) noexcept nogil:
+cdef double native_row(const Loss *o, const float *t, float *p, float *d, Py_ssize_t n, float log_sum) noexcept nogil:
     return o.native(t, p, d, n, o.options)
 
 

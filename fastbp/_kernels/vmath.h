@@ -94,16 +94,6 @@ INLINE vf vf_erf(vf x) {
     return vf_select(a < 0.4f, small, y);
 }
 
-/* for (i < n) y[i] = EXPR over vectors, where EXPR reads `a` = x[i]. */
-#define MAP(NAME, EXPR)                                                          \
-    static void NAME(const float *x, float *y, ptrdiff_t n) {                    \
-        ptrdiff_t i = 0;                                                         \
-        for (; i + VL <= n; i += VL) { vf a = vf_load(x + i); vf_store(y + i, EXPR); } \
-        if (i < n) { vf a = vf_load_n(x + i, (int)(n - i)); vf_store_n(y + i, EXPR, (int)(n - i)); } \
-    }
-MAP(array_exp, vf_exp(a))
-MAP(array_log, vf_log(a))
-
 static float array_max(const float *x, ptrdiff_t n) {
     if (n < VL) {
         float m = x[0];
@@ -122,11 +112,6 @@ static float array_max(const float *x, ptrdiff_t n) {
 static float array_exp_sum(const float *x, float shift, float *y, ptrdiff_t n) {
     vf sum = vf_set1(0.0f), s = vf_set1(shift);
     ptrdiff_t i = 0;
-    if (n <= 4) { /* a vector would be mostly empty */
-        float total = 0.0f;
-        for (; i < n; i++) total += y[i] = expf(x[i] - shift);
-        return total;
-    }
     for (; i + VL <= n; i += VL) { vf e = vf_exp(vf_load(x + i) - s); vf_store(y + i, e); sum += e; }
     if (i < n) {
         int m = (int)(n - i);
@@ -136,5 +121,50 @@ static float array_exp_sum(const float *x, float shift, float *y, ptrdiff_t n) {
         sum += vf_load(t);
     }
     return vf_sum(sum);
+}
+
+/* y (n_rows, n) = softmax of each row of z, which y may be; log_sums (n_rows) = log(sum(exp(z))).
+ * A row of -inf and a row with NaN come out as NaN. Short rows: one in each lane. */
+#define SHORT_ROW 16
+
+INLINE void softmax_lanes(const float *z, float *y, float *log_sums, int lanes, int n) {
+    vf e[SHORT_ROW], top = vf_set1(-INFINITY), sum = vf_set1(0.0f);
+    for (int i = 0; i < n; i++) {
+        float t[VL] = {0};
+        for (int l = 0; l < lanes; l++) t[l] = z[l * n + i];
+        e[i] = vf_load(t);
+        top = vf_max(e[i], top);
+    }
+    for (int i = 0; i < n; i++) sum += e[i] = vf_exp(e[i] - top);
+    for (int i = 0; i < n; i++) {
+        e[i] *= 1.0f / sum;
+        for (int l = 0; l < lanes; l++) y[l * n + i] = e[i][l];
+    }
+    vf_store_n(log_sums, top + vf_log(sum), lanes);
+}
+
+INLINE void softmax_row(const float *z, float *y, float *log_sum, ptrdiff_t n) {
+    float top = array_max(z, n), total = array_exp_sum(z, top, y, n), scale = 1.0f / total;
+    for (ptrdiff_t i = 0; i < n; i++) y[i] *= scale;
+    *log_sum = top + logf(total);
+}
+
+static void softmax_rows(const float *z, float *y, float *log_sums, ptrdiff_t n_rows, ptrdiff_t n) {
+    for (ptrdiff_t r = 0; n > SHORT_ROW && r < n_rows; r++) softmax_row(z + r * n, y + r * n, log_sums + r, n);
+    for (ptrdiff_t r = 0; n <= SHORT_ROW && r < n_rows; r += VL)
+        softmax_lanes(z + r * n, y + r * n, log_sums + r, n_rows - r < VL ? (int)(n_rows - r) : VL, (int)n);
+}
+
+/* Whether all of x (n) are finite. */
+static int array_is_finite(const float *x, ptrdiff_t n) {
+    vi bad = (vi){0};
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) bad |= ((vi)vf_load(x + i) & 0x7f800000) == 0x7f800000;
+    vi tail = ((vi)vf_load_n(x + i, (int)(n - i)) & 0x7f800000) == 0x7f800000;
+    float lanes[VL];
+    vf_store(lanes, (vf)((bad | tail) & 0x3f800000));
+    for (int j = 0; j < VL; j++)
+        if (lanes[j] != 0.0f) return 0;
+    return 1;
 }
 #endif
