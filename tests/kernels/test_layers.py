@@ -63,6 +63,75 @@ def test_dense(core, activation, n_threads):
         dense(core, *shape, activation, n_threads)
 
 
+@pytest.mark.parametrize("shape", [(1030, 40, 129), (70, 1100, 300), (130, 300, 1030)])
+def test_dense_in_several_parts(core, shape, n_threads):
+    dense(core, *shape, "gelu", n_threads)
+
+
+WIDTHS = [70, 300, 260, 33, 5]
+ACTIVATIONS = ["gelu", "softmax", "leaky_relu", "tanh"]
+
+
+def stack(core, n_rows, n_threads, l2=0.0):
+    """(plan, flat params, flat grads, places of the kernels) of dense layers, each differentiated by the one above."""
+    places, start = [], 0
+    for n_in, n_out in zip(WIDTHS[:-1], WIDTHS[1:]):
+        places.append((start, start + n_in * n_out, n_in, n_out))
+        start += n_in * n_out + n_out
+    rng = np.random.default_rng(4)
+    params, grads = (0.1 * rng.standard_normal(start)).astype(np.float32), np.zeros(start, np.float32)
+    specs = [
+        {"op": "dense", "n_in": n_in, "n_out": n_out, "activation": activation, "alpha": 0.2, "w": w, "b": b}
+        for (w, b, n_in, n_out), activation in zip(places, ACTIVATIONS)
+    ]
+    plan = core.Plan(specs, params, grads, np.zeros(0, np.float32), n_rows, n_threads, True)
+    plan.set_penalties([(w, b - w, 0.5 * l2, l2) for w, b, *_ in places] if l2 else [])
+    return plan, params, grads, places
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_stack_of_dense_layers(core, n_threads, l2):
+    plan, params, grads, places = stack(core, 400, n_threads, l2)
+    rng = np.random.default_rng(5)
+    x, dy = floats(rng, 400, WIDTHS[0]), floats(rng, 400, WIDTHS[-1])
+    agree(plan.forward(x, True, 0), forward_exactly(params, places, x)[-1][1])
+    dx, tape = plan.backward(dy), forward_exactly(params, places, x)
+    d = dy.astype(np.float64)
+    for (w, b, n_in, n_out), activation, below, (z, y) in zip(
+        reversed(places), reversed(ACTIVATIONS), reversed([(None, x), *tape[:-1]]), reversed(tape)
+    ):
+        kernel = params[w:b].reshape(n_in, n_out).astype(np.float64)
+        dz = reference.activation_backward(activation, z, y, d, 0.2)
+        d, dw, db = reference.dense_backward(below[1].astype(np.float64), kernel, dz)
+        dw = dw + 0.5 * l2 * np.sign(kernel) + 2 * l2 * kernel
+        agree(grads[w:b].reshape(n_in, n_out), dw, np.abs(dw).max())
+        agree(grads[b : b + n_out], db, np.abs(db).max())
+    agree(dx, d, np.abs(d).max())
+
+
+def forward_exactly(params, places, x):
+    """(z, y) of every layer in float64."""
+    tape, y = [], x.astype(np.float64)
+    for (w, b, n_in, n_out), activation in zip(places, ACTIVATIONS):
+        kernel, bias = params[w:b].reshape(n_in, n_out).astype(np.float64), params[b : b + n_out].astype(np.float64)
+        z = reference.dense_forward(y, kernel, bias)
+        y = reference.activation(activation, z, 0.2)
+        tape.append((z, y))
+    return tape
+
+
+def test_bits_of_a_stack_do_not_depend_on_threads(core):
+    rng = np.random.default_rng(6)
+    x, dy = floats(rng, 400, WIDTHS[0]), floats(rng, 400, WIDTHS[-1])
+    results = []
+    for n_threads in (1, 2, 3):
+        plan, _, grads, _ = stack(core, 400, n_threads, 0.3)
+        results.append((plan.forward(x, True, 0), plan.backward(dy), grads))
+    for other in results[1:]:
+        for found, first in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(found, first)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 150), st.integers(0, 1000))
 def test_dense_of_any_shape(core, n_rows, n_in, n_out, seed):
