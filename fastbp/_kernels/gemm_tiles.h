@@ -26,7 +26,7 @@ typedef void (*tile_fn)(idx k, const float *a, idx lda, const float *b, idx ldb,
 INLINE void tile(const int MR, const int NV, const int AT, const int FULL, idx k, const float *a, idx lda,
                  const float *b, idx ldb, float *c, idx ldc, int last, const float *bias, int add) {
     vf acc[TILE_MR][TILE_NV];
-    UNROLL for (int i = 0; i < MR; i++) { /* c comes while the sums are made */
+    if (k > 64) UNROLL for (int i = 0; i < MR; i++) { /* c comes while the sums are made */
         __builtin_prefetch(c + i * ldc, 1);
         __builtin_prefetch(c + i * ldc + NV * VL - 1, 1);
     }
