@@ -1,7 +1,8 @@
 # Optimizers: one pass over the flat vectors each, p -= update(g), slots updated in place. Formulas: Keras 3.
 # Scalars that depend on the step alone are worked out once a step, in double, by `prepare`.
 cdef enum:
-    OPTIMIZER_SLICE = 16384
+    OPTIMIZER_SLICE = 16384     # elements that a thread takes at least
+    OPTIMIZER_SLICES = 32       # at most: long runs of memory are read faster
 
 ctypedef struct Optimizer:
     void (*step)(Optimizer *, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
@@ -298,7 +299,7 @@ cdef void optimizer_step(Optimizer *o, Context *ctx) noexcept nogil:
         memcpy(o.kept, o.params, o.n * sizeof(float))
         memcpy(o.kept + o.n, o.state, o.n_state * sizeof(float))
     o.prepare(o)
-    parallel_slices(ctx, o.n, o.n if o.whole else OPTIMIZER_SLICE, update_slice, o)
+    parallel_slices(ctx, o.n, o.n if o.whole else max(OPTIMIZER_SLICE, o.n // (16 * OPTIMIZER_SLICES) * 16), update_slice, o)
     if o.code != 0 or ctx.stop:
         take_back(o)
 
