@@ -184,6 +184,8 @@ class Store:
         """The store with a split for each sound, no group in two of them; see `fastbp.corpus.split`."""
         from fastbp.corpus.splitting import split
 
+        if "copy" in self.columns:
+            raise ArgumentError(f"{self.path} holds augmented copies of its training sounds; keep the splits it has.")
         return self._with(split(self.listing, valid, test, seed), np.ones(len(self), dtype=bool))
 
     def verify(self) -> None:

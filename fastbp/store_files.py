@@ -81,21 +81,21 @@ class ShardWriter:
         self.dtype, self.lengths, self.n_features, self.crc = dtype, list[int](), 0, 0
         self._file = file
 
-    def append(self, rows: NDArray[np.float32]) -> None:
-        """Add the rows of a sound, (n_rows, n_features).
+    def append(self, *sounds: NDArray[np.float32]) -> None:
+        """Add the rows of sounds, (n_rows, n_features) each: all, or none where one is refused.
 
         Raises
         ------
         ArgumentError
             They are not rows, of another width than those before, or not finite in the store's type.
         """
-        stored = self._checked(rows)
-        if not self.lengths:
-            self.n_features = stored.shape[1]
-            self._file.write(_npy_header(self.dtype, 0, self.n_features))
-        self._file.write(stored.data)
-        self.crc = zlib.crc32(stored.data, self.crc)
-        self.lengths.append(len(stored))
+        for stored in [self._checked(rows) for rows in sounds]:
+            if not self.lengths:
+                self.n_features = stored.shape[1]
+                self._file.write(_npy_header(self.dtype, 0, self.n_features))
+            self._file.write(stored.data)
+            self.crc = zlib.crc32(stored.data, self.crc)
+            self.lengths.append(len(stored))
 
     def _checked(self, rows: NDArray[np.float32]) -> NDArray[Any]:
         if rows.ndim != 2 or not rows.size or (self.lengths and rows.shape[1] != self.n_features):

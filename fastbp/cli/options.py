@@ -3,7 +3,13 @@
 import argparse
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fastbp.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from fastbp.augment import Augment
 
 Arguments = argparse.Namespace
 
@@ -84,6 +90,35 @@ def optimizer(text: str) -> str:
     except UnknownNameError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def augmentations(text: str) -> int | tuple[str, ...]:
+    """Type of an option: a number of copies, or names of augmentations, "noise,reverb"."""
+    from fastbp.augment import AUGMENTATIONS
+
+    copies = _converted(int, text)
+    if copies is not None and copies >= 0:
+        return copies
+    names = tuple(word.strip() for word in text.split(","))
+    if unknown := [name for name in names if name not in AUGMENTATIONS]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: give a number, or some of {', '.join(AUGMENTATIONS)}")
+    return names
+
+
+def add_augment(group: Any, text: str) -> None:
+    """The options of augmentation."""
+    group.add_argument("--augment", metavar="WHAT", type=augmentations, help=text)
+    group.add_argument("--copies", metavar="N", type=whole(1), help="augmented copies of a file (default: 1)")
+
+
+def augmented(arguments: Arguments) -> "Augment | None":
+    """What the options of augmentation name; None where nothing is."""
+    from fastbp.augment import as_augment
+
+    if arguments.copies and not isinstance(arguments.augment, tuple):
+        raise ArgumentError("--copies needs the names of augmentations: --augment NAME,NAME,... --copies N.")
+    made = as_augment(arguments.augment)
+    return replace(made, copies=arguments.copies) if arguments.copies else made
 
 
 def assignment(text: str) -> tuple[str, str]:

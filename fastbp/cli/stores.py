@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from fastbp.cli.options import Arguments, positive, whole
+from fastbp.cli.options import Arguments, add_augment, augmented, positive, whole
 from fastbp.cli.tables import count
 from fastbp.errors import ArgumentError
 
@@ -16,6 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the features of a corpus")
     group.add_argument("--pool", action="store_true", help="a row a sound: mean and deviation (default: a row a frame)")
     group.add_argument("--window", metavar="SECONDS", type=positive, help="a row a window of this length, pooled")
+    add_augment(group, "NAME,NAME,...: what sounds in the split train are also heard through")
     group.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="type to keep (float32)")
     group.add_argument("--threads", metavar="N", type=whole(1), help="use at most N threads")
     group.add_argument("--strict", action="store_true", help="stop at a file that cannot be used")
@@ -35,6 +36,7 @@ def run(arguments: Arguments, feature: "Feature") -> None:
         window=arguments.window,
         n_jobs=arguments.threads,
         dtype=arguments.dtype,
+        augment=augmented(arguments) if arguments.augment or arguments.copies else None,
         strict=arguments.strict,
     )
     print(f"{arguments.output}: {count(len(store), 'sound')}, {count(store.n_rows, 'row')} x "

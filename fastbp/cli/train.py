@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastbp.cli import sources
-from fastbp.cli.options import Arguments, add_command, number, optimizer, positive, setting, whole, widths
+from fastbp.cli.options import (
+    Arguments,
+    add_augment,
+    add_command,
+    augmented,
+    number,
+    optimizer,
+    positive,
+    setting,
+    whole,
+    widths,
+)
 from fastbp.cli.tables import count, percent
 from fastbp.errors import ArgumentError
 
@@ -52,8 +63,8 @@ def _add_training(group: Any) -> None:
     group.add_argument("--patience", metavar="N", type=whole(1), help="epochs to wait for a better validation loss")
     group.add_argument("--valid", metavar="SHARE", type=number(0, 0.9), default=0.15,
                        help="files to validate on, where the source has no splits (default: 0.15)")  # fmt: skip
-    group.add_argument("--augment", metavar="N", type=whole(0),
-                       help="times a file is also heard through another channel (default: 1)")  # fmt: skip
+    add_augment(group, "N or NAME,NAME,...: times a file is also heard through another channel (default: 1), or what "
+                       "it is heard through")  # fmt: skip
     group.add_argument("--seed", metavar="N", type=whole(0), default=0, help="the same seed gives the same model")
 
 
@@ -98,8 +109,10 @@ def make_model(arguments: Arguments) -> "AudioClassifier":
     """The untrained classifier that the options describe; what is not given is left to its defaults."""
     from fastbp.tasks import AudioClassifier
 
-    names = ("hidden", "optimizer", "epochs", "batch_size", "dropout", "patience", "augment", "seed", "sr", "window")
+    names = ("hidden", "optimizer", "epochs", "batch_size", "dropout", "patience", "seed", "sr", "window")
     options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.augment is not None or arguments.copies:
+        options["augment"] = augmented(arguments)
     if arguments.learning_rate:
         options["optimizer"] = {"name": arguments.optimizer or "adam", "learning_rate": arguments.learning_rate}
     return AudioClassifier(_pipeline(arguments), **options)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fastbp import audio, extraction
 from fastbp._atomic import replacing
+from fastbp.augment import Augment, as_augment
 from fastbp.corpus.folders import from_folder
 from fastbp.corpus.listing import Listing, Paths
 from fastbp.corpus.members import Member
@@ -43,6 +44,7 @@ from fastbp.store_files import (
 DEFAULT_SR = 16000
 SHARD_BYTES = 4 << 20  # of sound files: a second of work or so
 MOST_SHARDS = 256
+COPY = "copy"  # column of a store
 UNFINISHED = ".fbp-*.tmp"  # files that a killed process leaves behind
 
 
@@ -57,6 +59,7 @@ def extract(
     n_jobs: int | None = None,
     executor: Executor | None = None,
     dtype: str = "float32",
+    augment: Any = None,
     strict: bool = False,
     verbose: int | str = "auto",
 ) -> Store:
@@ -85,6 +88,9 @@ def extract(
         must then be picklable.
     dtype
         "float32", or "float16" for half the space.
+    augment
+        What sounds in the split "train" are also heard through, see `fastbp.augment.as_augment`; the source must have
+        splits then. Each copy is a sound of the store, told by the column "copy": 0 for the sound as it is.
     strict
         Raise the error of the first file that fails, instead of noting it in the store and going on.
     verbose
@@ -107,7 +113,8 @@ def extract(
         The store cannot be written.
     """
     listing = _listing(source)
-    job = _Job(os.path.abspath(store), pipeline, _rate(pipeline, sr), window, hop, _checked_dtype(dtype), strict)
+    rate, chain = _rate(pipeline, sr), _augment(augment, listing, pipeline)
+    job = _Job(os.path.abspath(store), pipeline, rate, window, hop, _checked_dtype(dtype), strict, chain)
     job.check(picklable=executor is not None and not isinstance(executor, ThreadPoolExecutor))
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -155,6 +162,22 @@ def _rate(pipeline: Any, sr: float | None) -> float:
     return next(rate for rate in (sr, own, DEFAULT_SR) if rate is not None)
 
 
+def _augment(given: Any, listing: Listing, pipeline: Any) -> Augment | None:
+    """The chain that was named, once it is sure what it must not be applied to."""
+    if given is None:
+        return None
+    chain = as_augment(given)
+    if listing.splits is None:
+        raise ArgumentError("augment needs a source with splits: fastbp.corpus.split(fastbp.corpus.read(...)).")
+    if COPY in listing.columns:
+        raise ArgumentError(f"augment adds the column {COPY!r} to the store, but the source has one already.")
+    if chain.callbacks:
+        raise ArgumentError("mixup belongs to training: fit(callbacks=[fastbp.augment.Mixup()]).")
+    if not isinstance(pipeline, Pipeline | Feature):
+        raise ArgumentTypeError(f"augment needs a feature or a Pipeline; got {pipeline!r}.")
+    return chain
+
+
 def _checked_dtype(dtype: Any) -> str:
     if dtype not in DTYPES:
         raise ArgumentError(f"dtype must be {' or '.join(map(repr, DTYPES))}; got {dtype!r}.")
@@ -172,29 +195,43 @@ class _Job:
     hop: float | None
     dtype: str
     strict: bool
+    augment: Augment | None = None
 
     def __call__(self, number: int, part: dict[str, Any]) -> None:
         """Make a shard of the sounds of a part."""
         rows, description = shard_paths(Path(self.folder), number)
-        kept: list[int] = []
+        kept, copies = list[int](), list[int]()
         failures: list[tuple[str, str]] = []
         with writing(rows, self.dtype) as shard:
             for index, file in enumerate(part["files"]):
                 try:
-                    shard.append(self._rows(file))
-                    kept.append(index)
+                    sounds = self._sounds(file, part["splits"] and part["splits"][index])
+                    shard.append(*sounds)
+                    kept += [index] * len(sounds)
+                    copies += range(len(sounds))
                 except FastbpError as error:
                     if self.strict:
                         raise extraction.of_file(str(file), error) from error
                     failures.append((str(file), str(error)))
-        sounds = {**_taken(part, kept), "files": [str(part["files"][index]) for index in kept]}
-        write_json(description, {**shard.description(), "sounds": sounds, "failures": failures})
+        listed = {**_taken(part, kept), "files": [str(part["files"][index]) for index in kept]}
+        if self.augment is not None:
+            listed["columns"][COPY] = copies
+        write_json(description, {**shard.description(), "sounds": listed, "failures": failures})
 
-    def _rows(self, file: Any) -> NDArray[np.float32]:
+    def _sounds(self, file: Any, split: str | None) -> list[NDArray[np.float32]]:
+        """The rows of a file, and of its copies."""
         y, _ = audio.load(file.open() if isinstance(file, Member) else file, sr=self.sr)
+        sounds = [self._rows(self.features, y)]
+        if self.augment is not None and split == "train":
+            pipeline = self.features if isinstance(self.features, Pipeline) else Pipeline(self.features)  # type: ignore[arg-type]
+            masked = self.augment.pipeline(pipeline)
+            sounds += [self._rows(masked, z, rng) for z, rng in self.augment.of(y, self.sr, pipeline)]
+        return sounds
+
+    def _rows(self, features: Any, y: NDArray[np.float32], *rng: Any) -> NDArray[np.float32]:
         if self.window is None:
-            return np.asarray(self.features(y), np.float32)
-        return self.features.windows(y, self.window, self._hop)[0]  # type: ignore[attr-defined]
+            return np.asarray(features(y, *rng), np.float32)
+        return features.windows(y, self.window, self._hop, *rng)[0]
 
     @property
     def _hop(self) -> float:
@@ -230,6 +267,7 @@ class _Job:
             "window": self.window,
             "hop": None if self.window is None else self._hop,
             "dtype": self.dtype,
+            **({} if self.augment is None else {"augment": self.augment.get_config()}),
             "feature_names": list(getattr(self.features, "feature_names", [])) or None,
         }
         return json.loads(json.dumps(settings))
@@ -256,8 +294,8 @@ def _begin(folder: Path, settings: dict[str, Any], listing: Listing) -> list[int
         return cuts
     manifest = read_manifest(folder)
     written = manifest["settings"]
-    changed = [f"{key} ({_short(written.get(key))}, now {_short(settings[key])})"
-               for key in settings if written.get(key) != settings[key]]  # fmt: skip
+    changed = [f"{key} ({_short(written.get(key))}, now {_short(settings.get(key))})"
+               for key in settings | written if written.get(key) != settings.get(key)]  # fmt: skip
     if manifest["listing"] != digest:
         changed.append(f"sounds ({manifest['cuts'][-1]}, now {len(listing)} that are not the same)")
     if changed:

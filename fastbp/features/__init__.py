@@ -18,6 +18,7 @@ from fastbp.features.editing import de_emphasis, pre_emphasis, split_silence, tr
 from fastbp.features.inverse import mel_to_audio, mel_to_stft
 from fastbp.features.loudness import Loudness, integrated_loudness, loudness_range
 from fastbp.features.lpc import LPC, PLP
+from fastbp.features.masking import SpecAugment
 from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.pcen import PCEN
 from fastbp.features.pipeline import Pipeline, default_pipeline
@@ -72,6 +73,7 @@ __all__ = [
     "Pooling",
     "RMS",
     "SlidingCMVN",
+    "SpecAugment",
     "SpectralBandwidth",
     "SpectralCentroid",
     "SpectralContrast",

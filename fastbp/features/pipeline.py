@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.base import Feature
 from fastbp.features.context import Context, Deltas, MedianFilter
+from fastbp.features.masking import SpecAugment
 from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.sharing import shared_spectra
 from fastbp.features.spectral import MFCC, LogMel
@@ -65,12 +66,14 @@ class Pipeline:
             if len(set(values.values())) > 1:
                 raise ArgumentError(f"The features of a pipeline must share one {what}; these have {values}.")
 
-    def __call__(self, y: ArrayLike) -> FloatArray:
+    def __call__(self, y: ArrayLike, rng: "np.random.Generator | None" = None) -> FloatArray:
         """Rows of the mono waveform y (n_samples,): (n_frames, n_features), or (1, n_features) after `Pooling`.
+
+        With rng steps do what they do in training, see `SpecAugment`: for rows that a network learns from.
 
         Raises what the features raise for bad input, and ArgumentError where they give different numbers of frames.
         """
-        return self._apply(self.frames(y), 0)
+        return self._apply(self.frames(y), 0, rng=rng)
 
     def frames(self, y: ArrayLike) -> FloatArray:
         """The joined features of y before any step: float32 (n_frames, n)."""
@@ -84,7 +87,9 @@ class Pipeline:
             )
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
-    def windows(self, y: ArrayLike, window: float = 1.0, hop: float = 1.0) -> tuple[FloatArray, NDArray[np.float64]]:
+    def windows(
+        self, y: ArrayLike, window: float = 1.0, hop: float = 1.0, rng: "np.random.Generator | None" = None
+    ) -> tuple[FloatArray, NDArray[np.float64]]:
         """One pooled row per window of y; the frames are computed once.
 
         Parameters
@@ -93,6 +98,8 @@ class Pipeline:
         window, hop : float
             Length and step of the windows, seconds. A last window counts if more than half of it lies inside the clip;
             a clip shorter than that is one window.
+        rng : numpy.random.Generator, optional
+            As for a call.
 
         Returns
         -------
@@ -102,10 +109,10 @@ class Pipeline:
         pooling = next((i for i, step in enumerate(self.steps) if isinstance(step, Pooling)), None)
         if pooling is None:
             raise ArgumentError("windows() needs a pipeline with a Pooling step.")
-        rows = self._apply(self.frames(y), 0, pooling)
+        rows = self._apply(self.frames(y), 0, pooling, rng)
         length, step = self.window_frames(window, hop)
         starts = range(0, max(len(rows) - length // 2, 1), step)
-        pooled = [self._apply(rows[start : start + length], pooling) for start in starts]
+        pooled = [self._apply(rows[start : start + length], pooling, rng=rng) for start in starts]
         return np.concatenate(pooled), np.array(starts) * (self.hop_length / self.sr)
 
     def window_frames(self, window: float, hop: float) -> tuple[int, int]:
@@ -185,9 +192,11 @@ class Pipeline:
         items = ", ".join(repr(item) for item in (*self.features, *self.steps))
         return f"Pipeline([{items}], normalize={self.normalize!r})"
 
-    def _apply(self, rows: FloatArray, first: int, last: int | None = None) -> FloatArray:
+    def _apply(
+        self, rows: FloatArray, first: int, last: int | None = None, rng: "np.random.Generator | None" = None
+    ) -> FloatArray:
         for step, layout in zip(self.steps[first:last], self._layouts[first:]):
-            rows = step(rows, layout)
+            rows = step(rows, layout) if rng is None else step.in_training(rows, layout, rng)
         return rows
 
     def _normalized(self, samples: FloatArray) -> FloatArray:
@@ -206,7 +215,7 @@ def _flatten(items: Any) -> list[Any]:
 
 
 STEPS: dict[str, type[Step]] = {
-    cls.name: cls for cls in (Normalize, Pooling, CMVN, SlidingCMVN, Context, Deltas, MedianFilter)
+    cls.name: cls for cls in (Normalize, Pooling, CMVN, SlidingCMVN, Context, Deltas, MedianFilter, SpecAugment)
 }
 
 

@@ -34,6 +34,10 @@ class Step:
         """The step's output for features x, float32 (n_frames, n); layout names the columns."""
         raise TypeError(f"{type(self).__name__} does not define __call__")
 
+    def in_training(self, x: ArrayLike, layout: Layout | None, rng: "np.random.Generator") -> FloatArray:
+        """What the step gives while a network learns, where that differs; rng is what to draw from."""
+        return self(x, layout)
+
     def layout(self, layout: Layout) -> Layout:
         """Names of the columns that come out."""
         return layout

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int
+from fastbp.augment import as_augment
 from fastbp.callbacks import Callback
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
 from fastbp.extraction import extract, of_file, warn_of_failures
@@ -54,8 +55,9 @@ class AudioClassifier(Estimator):
     patience
         Stop after so many epochs without a better validation loss, and take the best weights; None goes on to the end.
     augment
-        Times each training file is also heard through another channel: equalised, cut to a band, often that of a
-        telephone, with noise. It makes up for recordings that are not like those trained on.
+        What training files are also heard through, see `fastbp.augment.as_augment`: a name, an augmentation, several in
+        order, or an `Augment`. A number is so many copies through `fastbp.augment.Channel`, which makes up for
+        recordings that are not like those trained on. Nothing else than training files is ever augmented.
     seed
         Fixes split, weights and order: the same seed gives the same bits. None draws one.
 
@@ -95,7 +97,7 @@ class AudioClassifier(Estimator):
         epochs: int = 100,
         batch_size: int | None = 32,
         patience: int | None = 10,
-        augment: int = 1,
+        augment: Any = 1,
         seed: int | None = 0,
     ) -> None:
         self.features = features
@@ -173,7 +175,8 @@ class AudioClassifier(Estimator):
         listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
         train, held_out = parts(listing)
         options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
-        augmented, sr = replace(windows, copies=self.augment), windows.pipeline.sr
+        augment, sr = as_augment(self.augment, self.seed or 0), windows.pipeline.sr
+        augmented = replace(windows, augment=augment)
         heard = extract(train.files.tolist(), augmented, sr, title="training files", **options)
         held = extract(held_out.files.tolist(), windows, sr, title="validation files", **options)
         self.failures_ = {**heard.failures, **held.failures}
@@ -182,7 +185,7 @@ class AudioClassifier(Estimator):
         self.n_windows_ = sum(array.shape[1] for array in heard.arrays if array is not None)
         rows = Rows.of(heard, train.labels, self.classes_)
         held_rows = Rows.of(held, held_out.labels, self.classes_)
-        self._train(rows, held_rows, stop, callbacks=callbacks, verbose=verbose)
+        self._train(rows, held_rows, stop, callbacks=[*augment.callbacks, *callbacks], verbose=verbose)
         return self
 
     def _pipeline(self) -> Pipeline:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import storage
+from fastbp.augment import as_augment
 from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 from fastbp.features import Pipeline
 from fastbp.model_file import network_from, network_tensors
@@ -24,10 +25,16 @@ def save(model: "AudioClassifier", path: str | PathLike[str]) -> None:
     """Write a fitted classifier, atomically."""
     settings = {name: value for name, value in model.get_params().items() if name != "features"}
     windows = {"window": model.windows_.window, "hop": model.windows_.hop}
+    augment = as_augment(model.augment).get_config()
     config = {
         "kind": TASK,
         "task": TASK,
-        "settings": {**settings, **windows, "optimizer": model.network_.get_config()["compile"]["optimizer"]},
+        "settings": {
+            **settings,
+            **windows,
+            "augment": augment,
+            "optimizer": model.network_.get_config()["compile"]["optimizer"],
+        },
         "features": model.windows_.pipeline.get_config(),
         "classes": model.classes_.tolist(),
         "n_windows": model.n_windows_,

@@ -1,15 +1,16 @@
 """What an audio classifier looks at: the features of each window of a sound that is not silent."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.audio.checks import check_int, check_seconds
+from fastbp.audio.checks import check_seconds
+from fastbp.augment import Augment
 from fastbp.errors import ArgumentError
 from fastbp.features import Pipeline, Pooling
-from fastbp.tasks.augment import other_channel
 
 Float32 = NDArray[np.float32]
 SILENCE_DB = 20.0  # windows further than this under the mean power of the whole are left out
@@ -26,7 +27,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Windows:
-    """Called with a waveform, gives float32 (1 + copies, n_windows, n_features): the sound, then other channels of it.
+    """Called with a waveform, gives float32 (1 + copies, n_windows, n_features): the sound, then its augmented copies.
 
     Parameters
     ----------
@@ -34,17 +35,16 @@ class Windows:
         With a `Pooling` step.
     window, hop
         Length and step of the windows, seconds.
-    copies
-        How many times the sound is also sent through another channel, see `fastbp.tasks.augment`.
+    augment
+        What copies are made, in training; None for none.
     """
 
     pipeline: Pipeline
     window: float
     hop: float
-    copies: int = 0
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
-        check_int(self.copies, "augment", 0)
         for name in ("window", "hop"):
             check_seconds(getattr(self, name), name)
             if getattr(self, name) == 0:
@@ -56,9 +56,19 @@ class Windows:
         """Features of the windows of y (n_samples,); ArgumentError if it is digital silence."""
         rows, times = self.pipeline.windows(y, self.window, self.hop)
         kept = self.heard(y, times)
-        channels = (other_channel(y, self.pipeline.sr, copy) for copy in range(self.copies))
-        others = [self.pipeline.windows(z, self.window, self.hop)[0][kept] for z in channels]
-        return np.stack([rows[kept], *others])
+        return np.stack([rows[kept], *self._copies(y, kept, len(rows))])
+
+    def _copies(self, y: Float32, kept: NDArray[np.intp], n: int) -> Iterator[Float32]:
+        """As many windows of each copy: those where the kept ones of the n of y have gone, unless they are silent."""
+        if self.augment is None:
+            return
+        pipeline = self.augment.pipeline(self.pipeline)
+        for z, rng in self.augment.of(y, self.pipeline.sr, self.pipeline):
+            rows, times = pipeline.windows(z, self.window, self.hop, rng)
+            heard = self.heard(z, times) if z.any() else np.arange(len(rows))
+            there = np.intersect1d(kept * len(rows) // n, heard)
+            there = there if len(there) else heard
+            yield rows[there[np.arange(len(kept)) * len(there) // len(kept)]]
 
     def heard(self, y: Float32, times: NDArray[np.float64]) -> NDArray[np.intp]:
         """Numbers of the windows from `times` (seconds) on that are not silent beside the whole; at least one."""
@@ -73,4 +83,5 @@ class Windows:
     def get_config(self) -> dict[str, Any]:
         """All that the features depend on, as plain values."""
         features = self.pipeline.get_config()
-        return {"features": features, "window": self.window, "hop": self.hop, "copies": self.copies}
+        copies = None if self.augment is None else self.augment.get_config()
+        return {"features": features, "window": self.window, "hop": self.hop, "augment": copies}

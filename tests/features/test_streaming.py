@@ -48,6 +48,7 @@ def streams(feature):
 CASES = [case for case in cases() if streams(case.values[0])]
 REFUSED = [case for case in cases() if not streams(case.values[0])]
 STREAMED_STEPS = [
+    ("specaugment", {}),
     ("context", {"left": 4, "right": 2}),
     ("context", {"left": 0, "right": 3, "edges": "zeros"}),
     ("deltas", {"order": 2}),

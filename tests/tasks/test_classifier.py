@@ -12,6 +12,7 @@ from classifier_settings import SMALL, SR
 
 import fastbp
 from fastbp import Dense, Sequential, audio, callbacks, corpus, storage
+from fastbp.augment import as_augment
 from fastbp.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -530,7 +531,8 @@ def test_a_saved_classifier_gives_the_same_bits(fitted, others, tmp_path):
     assert again.classes_.tolist() == fitted.classes_.tolist()
     assert again.n_windows_ == fitted.n_windows_
     same = {name for name, value in fitted.get_params().items() if again.get_params()[name] == value}
-    assert set(fitted.get_params()) - same <= {"features", "optimizer", "hidden", "hop"}
+    assert set(fitted.get_params()) - same <= {"features", "optimizer", "hidden", "hop", "augment"}
+    assert as_augment(again.augment) == as_augment(fitted.augment)
     again.save(tmp_path / "twice.fbp")
     assert (tmp_path / "twice.fbp").read_bytes() == (tmp_path / "m.fbp").read_bytes()
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fastbp.augment import Augment, Channel, Shift, SpecAugment, Speed, as_augment, clip_number, generator
 from fastbp.errors import ArgumentError
 from fastbp.features import MFCC, Pipeline, Pooling, default_pipeline
-from fastbp.tasks.augment import other_channel
 from fastbp.tasks.network import Scaling, clip_probabilities
 from fastbp.tasks.windows import Windows
 
@@ -48,48 +48,47 @@ def test_digital_silence_is_refused():
         Windows(PIPELINE, 1.0, 1.0)(np.zeros(SR, np.float32))
 
 
-def test_channel_copies_are_of_the_windows_heard_in_the_original():
+def test_copies_are_of_the_windows_heard_in_the_original():
     y = noise(3 * SR)
     y[:SR] = 0
-    found = Windows(PIPELINE, 1.0, 1.0, copies=2)(y)
+    found = Windows(PIPELINE, 1.0, 1.0, as_augment(2, seed=5))(y)
     assert found.shape == (3, 2, PIPELINE.n_features)
     for copy in range(2):
-        np.testing.assert_array_equal(found[1 + copy], PIPELINE.windows(other_channel(y, SR, copy))[0][1:])
+        z = Channel()(y, SR, generator(5, clip_number(y), copy))
+        np.testing.assert_array_equal(found[1 + copy], PIPELINE.windows(z)[0][1:])
 
 
-@pytest.mark.parametrize("n", [1, 7, 8, 31, 64, 129, 1000, 16001])
-def test_another_channel_keeps_the_length_and_depends_on_sound_and_number_alone(n):
-    y = noise(n)
-    once, again = other_channel(y, SR, 3), other_channel(y.copy(), SR, 3)
-    assert (once.dtype, once.shape) == (np.float32, (n,))
-    assert np.isfinite(once).all()
-    assert once.tobytes() == again.tobytes()
-    assert once.tobytes() != other_channel(y, SR, 4).tobytes()
+def test_copies_of_another_length_give_as_many_windows_of_the_same_places():
+    """Of seven windows the first three are silent, and so is the beginning of what is played slower."""
+    y = noise(7 * SR)
+    y[: 3 * SR] = 0
+    found = Windows(PIPELINE, 1.0, 1.0, Augment(Speed(0.5)))(y)
+    assert found.shape == (2, 4, PIPELINE.n_features)
+    z = Speed(0.5)(y, SR, 0)
+    np.testing.assert_array_equal(found[1], PIPELINE.windows(z)[0][[6, 8, 10, 12]])
 
 
-def test_noise_of_another_channel_lies_10_to_45_db_below():
-    """The noise is what is left where a pure tone is fitted and taken out."""
-    n = 16384
-    phase = 2 * np.pi * 1024 / n * np.arange(n)
-    y = np.sin(phase).astype(np.float32)
-    basis = np.stack([np.sin(phase), np.cos(phase)], axis=1)
-    found = []
-    for copy in range(60):
-        z = other_channel(y, SR, copy).astype(np.float64)
-        tone = basis @ np.linalg.lstsq(basis, z, rcond=None)[0]
-        found.append(10 * np.log10(np.sum(tone**2) / np.sum((z - tone) ** 2)))
-    assert 9.5 < min(found) < 15
-    assert 38 < max(found) < 45.5
+def test_windows_that_a_copy_has_silenced_are_replaced_by_others_of_it():
+    y = noise(4 * SR)
+    found = Windows(PIPELINE, 1.0, 1.0, Augment(Shift(2.0)))(y)
+    later = PIPELINE.windows(Shift(2.0)(y, SR, 0))[0]
+    np.testing.assert_array_equal(found[1], later[[2, 2, 3, 3]])
 
 
-def test_other_channels_differ_in_band():
-    """Of 60 channels some must lack low or high frequencies that others keep."""
-    y = noise(16384)
-    power = [np.abs(np.fft.rfft(other_channel(y, 16000, copy))) ** 2 for copy in range(60)]
-    low = [p[:200].mean() / p[800:1200].mean() for p in power]
-    high = [p[7000:].mean() / p[800:1200].mean() for p in power]
-    assert min(low) < 0.1 < 1 < max(low)
-    assert min(high) < 0.1 < 1 < max(high)
+def test_masks_fall_on_copies_alone():
+    y = noise(4 * SR)
+    plain = Windows(PIPELINE, 1.0, 1.0)(y)[0]
+    named = Windows(PIPELINE, 1.0, 1.0, Augment("specaugment", copies=2))(y)
+    np.testing.assert_array_equal(named[0], plain)
+    assert not np.array_equal(named[1], plain)
+    assert not np.array_equal(named[1], named[2])
+    own = Pipeline([*PIPELINE.features, SpecAugment(), *PIPELINE.steps], normalize=PIPELINE.normalize)
+    np.testing.assert_array_equal(Windows(own, 1.0, 1.0, Augment((), copies=2))(y), named)
+    np.testing.assert_array_equal(Windows(own, 1.0, 1.0)(y)[0], plain)
+
+
+def test_mixup_alone_makes_no_copies():
+    assert Windows(PIPELINE, 1.0, 1.0, Augment("mixup", copies=3))(noise(SR)).shape[0] == 1
 
 
 @pytest.mark.parametrize("n", [1, 7, 129])
