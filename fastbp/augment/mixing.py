@@ -63,7 +63,7 @@ def mixup(
     return _mixed(rows, other, both), _mixed(targets, other, shares), None if weights is None else total
 
 
-def _mixed(rows: Float32, other: NDArray[np.int64], shares: Float32) -> Float32:
+def _mixed(rows: Float32, other: NDArray[np.int64], shares: NDArray[Any]) -> Float32:
     axes = (slice(None), *[None] * (rows.ndim - 1))
     return shares[0][axes] * rows + shares[1][axes] * rows[other]
 
