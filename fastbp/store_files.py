@@ -16,7 +16,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -81,25 +81,40 @@ class ShardWriter:
         self.dtype, self.lengths, self.n_features, self.crc = dtype, list[int](), 0, 0
         self._file = file
 
-    def append(self, *sounds: NDArray[np.float32]) -> None:
-        """Add the rows of sounds, (n_rows, n_features) each: all, or none where one is refused.
+    def append(self, sounds: Iterable[Iterable[NDArray[np.float32]]]) -> int:
+        """Add sounds whose rows, (n_rows, n_features), come in parts: all or, where one is refused, none; how many.
 
         Raises
         ------
         ArgumentError
             They are not rows, of another width than those before, or not finite in the store's type.
         """
-        for stored in [self._checked(rows) for rows in sounds]:
-            if not self.lengths:
-                self.n_features = stored.shape[1]
-                self._file.write(_npy_header(self.dtype, 0, self.n_features))
-            self._file.write(stored.data)
-            self.crc = zlib.crc32(stored.data, self.crc)
-            self.lengths.append(len(stored))
+        place, crc, n_features, n = self._file.tell(), self.crc, self.n_features, len(self.lengths)
+        try:
+            for parts in sounds:
+                self.lengths.append(sum(self._write(rows) for rows in parts))
+                if not self.lengths[-1]:
+                    raise ArgumentError("it is too short for any features.")
+        except BaseException:
+            self._file.seek(place)
+            self._file.truncate()
+            self.crc, self.n_features, self.lengths = crc, n_features, self.lengths[:n]
+            raise
+        return len(self.lengths) - n
+
+    def _write(self, rows: NDArray[np.float32]) -> int:
+        """Add rows to the last sound; how many."""
+        stored = self._checked(rows)
+        if not self.n_features:
+            self.n_features = stored.shape[1]
+            self._file.write(_npy_header(self.dtype, 0, self.n_features))
+        self._file.write(stored.data)
+        self.crc = zlib.crc32(stored.data, self.crc)
+        return len(stored)
 
     def _checked(self, rows: NDArray[np.float32]) -> NDArray[Any]:
-        if rows.ndim != 2 or not rows.size or (self.lengths and rows.shape[1] != self.n_features):
-            width = self.n_features if self.lengths else "n_features"
+        if rows.ndim != 2 or not rows.size or (self.n_features and rows.shape[1] != self.n_features):
+            width = self.n_features or "n_features"
             raise ArgumentError(f"its features have the shape {rows.shape}; (n_rows, {width}) with any rows is needed.")
         if not np.isfinite(rows).all():
             raise ArgumentError("its features hold NaN or infinite values.")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastbp import audio, extraction
 from fastbp._atomic import replacing
@@ -24,6 +23,7 @@ from fastbp.corpus.folders import from_folder
 from fastbp.corpus.listing import Listing, Paths
 from fastbp.corpus.members import Member
 from fastbp.corpus.reading import read, reader_of
+from fastbp.corpus.sound_rows import RowsOf
 from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError
 from fastbp.extraction import Features
 from fastbp.features import Feature, Pipeline
@@ -113,8 +113,8 @@ def extract(
         The store cannot be written.
     """
     listing = _listing(source)
-    rate, chain = _rate(pipeline, sr), _augment(augment, listing, pipeline)
-    job = _Job(os.path.abspath(store), pipeline, rate, window, hop, _checked_dtype(dtype), strict, chain)
+    rows_of = RowsOf(pipeline, _rate(pipeline, sr), window, hop, _augment(augment, listing, pipeline))
+    job = _Job(os.path.abspath(store), rows_of, _checked_dtype(dtype), strict)
     job.check(picklable=executor is not None and not isinstance(executor, ThreadPoolExecutor))
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -189,13 +189,9 @@ class _Job:
     """What is done with each shard, in any thread, process or machine."""
 
     folder: str
-    features: Features
-    sr: float
-    window: float | None
-    hop: float | None
+    rows_of: RowsOf
     dtype: str
     strict: bool
-    augment: Augment | None = None
 
     def __call__(self, number: int, part: dict[str, Any]) -> None:
         """Make a shard of the sounds of a part."""
@@ -205,49 +201,21 @@ class _Job:
         with writing(rows, self.dtype) as shard:
             for index, file in enumerate(part["files"]):
                 try:
-                    sounds = self._sounds(file, part["splits"] and part["splits"][index])
-                    shard.append(*sounds)
-                    kept += [index] * len(sounds)
-                    copies += range(len(sounds))
+                    n = shard.append(self.rows_of(file, part["splits"] and part["splits"][index]))
+                    kept += [index] * n
+                    copies += range(n)
                 except FastbpError as error:
                     if self.strict:
                         raise extraction.of_file(str(file), error) from error
                     failures.append((str(file), str(error)))
         listed = {**_taken(part, kept), "files": [str(part["files"][index]) for index in kept]}
-        if self.augment is not None:
+        if self.rows_of.augment is not None:
             listed["columns"][COPY] = copies
         write_json(description, {**shard.description(), "sounds": listed, "failures": failures})
 
-    def _sounds(self, file: Any, split: str | None) -> list[NDArray[np.float32]]:
-        """The rows of a file, and of its copies."""
-        y, _ = audio.load(file.open() if isinstance(file, Member) else file, sr=self.sr)
-        sounds = [self._rows(self.features, y)]
-        if self.augment is not None and split == "train":
-            pipeline = self.features if isinstance(self.features, Pipeline) else Pipeline(self.features)  # type: ignore[arg-type]
-            masked = self.augment.pipeline(pipeline)
-            sounds += [self._rows(masked, z, rng) for z, rng in self.augment.of(y, self.sr, pipeline)]
-        return sounds
-
-    def _rows(self, features: Any, y: NDArray[np.float32], *rng: Any) -> NDArray[np.float32]:
-        if self.window is None:
-            return np.asarray(features(y, *rng), np.float32)
-        return features.windows(y, self.window, self._hop, *rng)[0]
-
-    @property
-    def _hop(self) -> float:
-        assert self.window is not None
-        return self.window if self.hop is None else self.hop
-
     def check(self, picklable: bool) -> None:
         """Raise what is wrong with the arguments before any work is done."""
-        if not callable(self.features):
-            raise ArgumentTypeError(f"pipeline must be a feature, a Pipeline or a function; got {self.features!r}.")
-        if self.window is None and self.hop is not None:
-            raise ArgumentError("hop needs window: the length of the windows, seconds.")
-        if self.window is not None:
-            if not hasattr(self.features, "windows"):
-                raise ArgumentError("window needs a Pipeline with a Pooling step.")
-            self.features.windows(np.zeros(int(self.sr), np.float32), self.window, self._hop)
+        self.rows_of.check()
         if picklable:
             try:
                 pickle.dumps(self)
@@ -259,27 +227,7 @@ class _Job:
 
     def settings(self) -> dict[str, Any]:
         """All that the rows depend on, as plain values."""
-        config = self.features.get_config() if hasattr(self.features, "get_config") else None
-        settings = {
-            "kind": _kind(self.features),
-            "features": config,
-            "sr": self.sr,
-            "window": self.window,
-            "hop": None if self.window is None else self._hop,
-            "dtype": self.dtype,
-            **({} if self.augment is None else {"augment": self.augment.get_config()}),
-            "feature_names": list(getattr(self.features, "feature_names", [])) or None,
-        }
-        return json.loads(json.dumps(settings))
-
-
-def _kind(features: Any) -> str:
-    if isinstance(features, Pipeline):
-        return "pipeline"
-    if isinstance(features, Feature):
-        return f"feature {features.name}"
-    named = features if hasattr(features, "__qualname__") else type(features)
-    return f"{named.__module__}.{named.__qualname__}"
+        return json.loads(json.dumps({**self.rows_of.settings(), "dtype": self.dtype}))
 
 
 def _begin(folder: Path, settings: dict[str, Any], listing: Listing) -> list[int]:

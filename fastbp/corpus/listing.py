@@ -125,7 +125,7 @@ def checked(listing: Listing, source: str, min_classes: int) -> Listing:
     """The listing, without repeated rows, once it is fit to train on."""
     if not len(listing):
         raise ArgumentError(f"{source} is empty; give at least one sound file.")
-    missing = [file for file in listing.files.tolist() if not isinstance(file, Member) and not os.path.isfile(file)]
+    missing = [file for file in listing.files.tolist() if not isinstance(file, Member) and not os.path.lexists(file)]
     if missing:
         raise AudioFileNotFoundError(
             f"{len(missing)} of {len(listing)} files of {source} do not exist: {some(missing)}."
