@@ -20,7 +20,7 @@ _FLOOR = 1e-7  # of the band powers: digital silence is no sound
 
 
 class EnergyVAD(MelSpectrogram):
-    """Voice activity: float32 (n_frames, 2), vad (1: active, 0: not) and vad_score.
+    """Voice activity, no unit: float32 (n_frames, 2), vad (1: active, 0: not) and vad_score.
 
     The score is the log likelihood ratio of speech against noise, averaged over mel bands (Sohn, Kim & Sung, A
     statistical model-based voice activity detection, 1999) and smoothed over some frames; the noise in each band is

@@ -48,7 +48,7 @@ class _Cepstral(Spectrogram):
 
 
 class LFCC(_Cepstral):
-    """Cepstral coefficients of linearly spaced bands: float32 (n_frames, n_lfcc).
+    """Cepstral coefficients of linearly spaced bands, in dB: float32 (n_frames, n_lfcc).
 
     As MFCC, but with triangles of equal width in Hz, of height 1: the high bands, which tell speakers and forgeries
     apart, are as fine as the low ones (Zhou et al., Linear versus mel frequency cepstral coefficients for speaker
@@ -118,7 +118,7 @@ class LFCC(_Cepstral):
 
 
 class GFCC(_Cepstral):
-    """Gammatone-frequency cepstral coefficients: float32 (n_frames, n_gfcc).
+    """Gammatone-frequency cepstral coefficients, no unit: float32 (n_frames, n_gfcc).
 
     The power in gammatone bands on the ERB scale, its cubic root, and the cosine transform of that (Shao & Wang, Robust
     speaker identification using auditory features and computational auditory scene analysis, 2008; the filters as

@@ -71,6 +71,8 @@ class Context(Step):
 class Deltas(Step):
     """The features and their first, or first and second, derivatives in time: (n_frames, n * (1 + order)).
 
+    Furui 1986; per frame, in the unit of the feature.
+
     Parameters
     ----------
     order : 1 or 2

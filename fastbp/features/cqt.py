@@ -29,11 +29,12 @@ def _halved(y: FloatArray, times: int) -> FloatArray:
 
 
 class CQT(Feature):
-    """Magnitudes of the constant-Q transform: float32 (n_frames, n_bins), bins spaced evenly in log frequency.
+    """Magnitudes of the constant-Q transform, full scale being 1: float32 (n_frames, n_bins).
 
-    Brown 1991, by sparse filters over the spectrum (Brown & Puckette 1992), octave by octave, the rate being halved
-    from one to the next below (Schörkhuber & Klapuri 2010); scaled as librosa's cqt with its defaults (norm=1,
-    scale=True). Frames keep their hop; the filters reach beyond them, to both sides of their centres.
+    Bins are spaced evenly in log frequency. Brown 1991, by sparse filters over the spectrum (Brown & Puckette 1992),
+    octave by octave, the rate being halved from one to the next below (Schörkhuber & Klapuri 2010); scaled as librosa's
+    cqt with its defaults (norm=1, scale=True). Frames keep their hop; the filters reach beyond them, to both sides of
+    their centres.
 
     Parameters
     ----------
@@ -214,10 +215,10 @@ def pitch_classes(n_bins: int, bins_per_octave: int, n_chroma: int, fmin: float)
 
 
 class Tonnetz(ChromaCQT):
-    """Tonal centroids: each frame's pitch classes on the circles of fifths, minor and major thirds: (n_frames, 6).
+    """Tonal centroids, no unit: float32 (n_frames, 6).
 
-    Harte, Sandler & Gasser 2006; librosa's tonnetz. Parameters are those of `ChromaCQT`; norm is that of the chroma
-    before it is divided by its sum.
+    Each frame's pitch classes on the circles of fifths, minor and major thirds. Harte, Sandler & Gasser 2006; librosa's
+    tonnetz. Parameters are those of `ChromaCQT`; norm is that of the chroma before it is divided by its sum.
     """
 
     name = "tonnetz"

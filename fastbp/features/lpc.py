@@ -52,7 +52,7 @@ def lpc_to_cepstrum(a: filters.Array, error: filters.Array, n_ceps: int) -> filt
 
 
 class LPC(Feature):
-    """Linear prediction coefficients of each frame: float32 (n_frames, order), a_1 ... a_order.
+    """Linear prediction coefficients of each frame, no unit: float32 (n_frames, order), a_1 ... a_order.
 
     The frame is predicted as -(a_1 y[t-1] + ... + a_order y[t-order]); the leading 1 of librosa.lpc is left out.
 
@@ -131,7 +131,7 @@ def equal_loudness(hz: filters.Array) -> filters.Array:
 
 
 class PLP(Spectrogram):
-    """Perceptual linear prediction cepstra: float32 (n_frames, n_plp).
+    """Perceptual linear prediction cepstra, no unit: float32 (n_frames, n_plp).
 
     Critical bands, equal loudness, cubic root, and the cepstrum of the all-pole model of that spectrum (Hermansky,
     Perceptual linear predictive analysis of speech, 1990); coefficient 0 is ln of the model's error. No RASTA.

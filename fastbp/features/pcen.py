@@ -12,7 +12,7 @@ from fastbp.features.spectral import MelSpectrogram
 
 
 class PCEN(MelSpectrogram):
-    """Per-channel energy normalisation of mel bands: float32 (n_frames, n_mels).
+    """Per-channel energy normalisation of mel bands, no unit: float32 (n_frames, n_mels).
 
     (E / (eps + M)^gain + bias)^exponent - bias^exponent, E being the bands times full_scale and M their past, smoothed
     by M[t] = (1 - s) M[t-1] + s E[t] (Wang et al., Trainable frontend for robust and far-field keyword spotting, 2017).

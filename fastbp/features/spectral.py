@@ -16,7 +16,9 @@ _LOG = ("log", "floor", "top_db")
 
 
 class Spectrogram(Feature):
-    """Power of each bin of each frame: float32 (n_frames, n_fft // 2 + 1).
+    """Power of each bin of each frame, full scale being 1: float32 (n_frames, n_fft // 2 + 1).
+
+    The squared magnitude of the short-time Fourier transform (Allen & Rabiner 1977).
 
     Parameters
     ----------
@@ -120,7 +122,9 @@ class Spectrogram(Feature):
 
 
 class MelSpectrogram(Spectrogram):
-    """Power in mel bands: float32 (n_frames, n_mels).
+    """Power in mel bands, full scale being 1: float32 (n_frames, n_mels).
+
+    Triangles even on the mel scale (Stevens, Volkmann & Newman 1937), of HTK or of Slaney's Auditory Toolbox, 1998.
 
     Parameters
     ----------
@@ -178,6 +182,8 @@ class MelSpectrogram(Spectrogram):
 class LogMel(MelSpectrogram):
     """Logarithm of the power in mel bands, in dB unless `log` says otherwise: float32 (n_frames, n_mels).
 
+    The bands of `MelSpectrogram`, compressed as by Davis & Mermelstein 1980.
+
     Parameters
     ----------
     sr, n_fft, win_length, hop_length, n_mels, fmin, fmax, preset
@@ -229,7 +235,7 @@ class LogMel(MelSpectrogram):
 
 
 class MFCC(LogMel):
-    """Mel-frequency cepstral coefficients: float32 (n_frames, (n_mfcc - first_mfcc) * (1 + deltas)).
+    """Mel-frequency cepstral coefficients, in dB: float32 (n_frames, (n_mfcc - first_mfcc) * (1 + deltas)).
 
     The cosine transform (DCT-II) of the log-mel bands (Davis & Mermelstein 1980), then its derivatives in time.
 

@@ -33,7 +33,9 @@ class _Temporal(Feature):
 
 
 class Frames(_Temporal):
-    """The normalised waveform, cut into frames: float32 (n_frames, win_length).
+    """The normalised waveform, cut into frames: float32 (n_frames, win_length), no unit.
+
+    Frames as in Rabiner & Schafer, Digital Processing of Speech Signals, 1978; full scale is 1 before normalising.
 
     Parameters
     ----------
@@ -67,7 +69,9 @@ class Frames(_Temporal):
 
 
 class ZeroCrossingRate(_Temporal):
-    """Sign changes in a frame divided by its number of samples: float32 (n_frames, 1).
+    """Sign changes in a frame divided by its number of samples, no unit: float32 (n_frames, 1).
+
+    Kedem, Spectral analysis and discrimination by zero-crossings, 1986; librosa's zero_crossing_rate.
 
     Parameters are those of `Frames`, without normalize.
     """
@@ -80,7 +84,9 @@ class ZeroCrossingRate(_Temporal):
 
 
 class RMS(_Temporal):
-    """Root mean square of each frame: float32 (n_frames, 1).
+    """Root mean square of each frame, full scale being 1: float32 (n_frames, 1).
+
+    Short-time energy, Rabiner & Schafer 1978; librosa's rms.
 
     Parameters are those of `Frames`, without normalize; log="db" gives 10 log10(max(mean square, floor)) instead.
     """

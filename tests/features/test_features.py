@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -240,3 +241,15 @@ def test_delay_by_hops_moves_frames(hops, n, seed):
     for feature in (MelSpectrogram(), LogMel(), MFCC(), RMS(), ZeroCrossingRate()):
         later = feature(np.concatenate([np.zeros(160 * hops, np.float32), y]))
         np.testing.assert_array_equal(later[hops:], feature(y))
+
+
+UNITS = r"\b(Hz|dB|LUFS|beats per minute|full scale|no unit|relative to)\b"
+SOURCES = r"\b(19|20)\d\d\b|ITU-R|EBU Tech|librosa's|Kaldi's"
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_every_feature_tells_its_shape_unit_and_source(name):
+    text = " ".join((FEATURES[name].__doc__ or "").split())
+    assert "(n_frames, " in text
+    assert re.search(UNITS, text), f"{name} tells no unit"
+    assert re.search(SOURCES, text), f"{name} tells no source"
