@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastbp import corpus
+from fastbp import audio, corpus
 from fastbp.corpus import Listing
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError
+from fastbp.features import LogMel
 
 REAL = Path(os.environ.get("FASTBP_TEST_DATA") or Path(__file__).resolve().parents[1] / "../shared/data")
 
@@ -300,3 +301,14 @@ class TestSplit:
     def test_too_few_groups(self):
         with pytest.raises(ArgumentError, match=r"2 group\(s\) cannot fill the splits train, valid, test"):
             corpus.split(listing(["a", "b"] * 5, np.array(["g", "h"] * 5)))
+
+
+def test_a_link_that_leads_nowhere_is_listed_and_fails_when_its_turn_comes(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        audio.save(tmp_path / name / "1.wav", np.ones(4000, np.float32) / 2, 8000)
+    (tmp_path / "a" / "2.wav").symlink_to(tmp_path / "nowhere.wav")
+    assert len(corpus.read(tmp_path)) == 3
+    with pytest.warns(UserWarning, match=r"2\.wav': No such file"):
+        store = corpus.extract(tmp_path, LogMel(sr=8000), tmp_path / "store", verbose=0)
+    assert [Path(file).name for file in store.failures] == ["2.wav"]

@@ -1,6 +1,9 @@
 """Chains of augmentations, masks and mixtures, and that nothing but training ever meets them."""
 
+import inspect
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,6 +198,9 @@ def test_class_numbers_cannot_be_mixed():
 
 
 def test_every_augmentation_is_told_of_by_name():
+    page = (Path(__file__).parents[2] / "docs" / "augmentation.md").read_text(encoding="utf-8")
     for name, cls in AUGMENTATIONS.items():
         assert cls.name == name
-        assert cls.__doc__
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        parameters = set(inspect.signature(cls).parameters) - {"p"}
+        assert set(re.findall(r"`(\w+)`", row.split("|")[3])) == parameters
