@@ -15,7 +15,7 @@ from fastbp.augment.sounds import as_sounds, piece
 
 @dataclass(frozen=True)
 class Gain(Augmentation):
-    """Louder or softer by `db` decibels: the samples times ``10 ** (db / 20)``, clipped to nothing.
+    """Louder or softer by `db` decibels: the samples times ``10 ** (db / 20)``, never clipped.
 
     Parameters
     ----------

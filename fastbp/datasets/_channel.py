@@ -12,11 +12,6 @@ from fastbp.audio import save
 from fastbp.corpus import MANIFEST
 
 
-def generator(seed: int, stream: int = 0) -> np.random.Generator:
-    """Counter-based generator: every (seed, stream) has its own sequence, whatever was drawn before."""
-    return np.random.Generator(np.random.Philox(key=[seed, stream]))
-
-
 def filtered(y: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """y (n_samples,) with its spectrum multiplied by gain (n_samples // 2 + 1,)."""
     return np.fft.irfft(np.fft.rfft(y) * gain, len(y))

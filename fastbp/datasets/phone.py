@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastbp.audio import load
-from fastbp.datasets._channel import band, generator, record, write_wavs
+from fastbp.augment import generator
+from fastbp.datasets._channel import band, record, write_wavs
 from fastbp.errors import FastbpError
 
 CLIP_SECONDS = 3.0

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fastbp.augment import generator
 from fastbp.datasets import _music, _speech
-from fastbp.datasets._channel import band, generator, record, write_wavs
+from fastbp.datasets._channel import band, record, write_wavs
 from fastbp.errors import ArgumentError
 
 MAKERS = {"speech": ("speaker", _speech), "music": ("track", _music)}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastbp.datasets._channel import generator
+from fastbp.augment import generator
 from fastbp.errors import ArgumentError
 
 
