@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from classifier_settings import SMALL, SR
@@ -48,4 +50,17 @@ def noise(tmp_path_factory):
         for i in range(6):
             y = np.convolve(rng.standard_normal(SR), kernel, "same")
             audio.save(root / label / f"{i}.wav", (0.1 * y).astype(np.float32), SR)
+    return root
+
+
+@pytest.fixture
+def spoilt(noise, tmp_path):
+    """The noise folders with files that cannot be used among them."""
+    root = tmp_path / "spoilt"
+    shutil.copytree(noise, root)
+    data = (root / "low" / "0.wav").read_bytes()
+    bad = {"text": b"this is no sound\n" * 99, "truncated": data[: len(data) // 2], "empty": b""}
+    for name, content in bad.items():
+        (root / "low" / f"{name}.wav").write_bytes(content)
+    audio.save(root / "high" / "silent.wav", np.zeros(SR, np.float32), SR)
     return root
