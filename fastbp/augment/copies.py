@@ -120,7 +120,7 @@ def _made(given: Any) -> Augment:
     if given is None:
         return Augment((), 0)
     if isinstance(given, Mapping) and "augmentations" in given:
-        return Augment(**given)
+        return make("chain", {"chain": Augment}, {**given, "name": "chain"})
     if isinstance(given, int | np.integer | float):
         check_int(given, "augment", 0)  # type: ignore[arg-type]  # which a float is not
         return Augment(Channel(), int(given))

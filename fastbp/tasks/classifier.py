@@ -59,7 +59,7 @@ class AudioClassifier(Estimator):
         order, or an `Augment`. A number is so many copies through `fastbp.augment.Channel`, which makes up for
         recordings that are not like those trained on. Nothing else than training files is ever augmented.
     seed
-        Fixes split, weights and order: the same seed gives the same bits. None draws one.
+        Fixes split, augmented copies, weights and order: the same seed gives the same bits. None draws one.
 
     Attributes
     ----------

@@ -53,6 +53,8 @@ def test_unknown_names_are_refused_with_the_known_ones():
         as_augment("noisy")
     with pytest.raises(ArgumentError, match="cannot be made"):
         as_augment({"name": "noise", "loudness": 3})
+    with pytest.raises(ArgumentError, match="cannot be made"):
+        as_augment({"augmentations": ["noise"], "times": 3})
     with pytest.raises(ArgumentError, match="copies"):
         Augment("noise", copies=-1)
 
