@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from fastbp.augment import Augment, Channel, Shift, SpecAugment, Speed, as_augment, clip_number, generator
+from fastbp.augment import (
+    AUGMENTATIONS,
+    Augment,
+    Channel,
+    Shift,
+    SpecAugment,
+    Speed,
+    as_augment,
+    clip_number,
+    generator,
+)
 from fastbp.errors import ArgumentError
 from fastbp.features import MFCC, Pipeline, Pooling, default_pipeline
 from fastbp.tasks.network import Scaling, clip_probabilities
@@ -117,3 +127,11 @@ def test_a_clip_is_the_geometric_mean_of_its_windows(sizes):
 def test_one_impossible_window_does_not_make_a_clip_nan():
     found = clip_probabilities(np.array([[1, 0], [0, 1]], np.float32), [2])
     np.testing.assert_allclose(found, [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if name != "mixup"])
+@pytest.mark.parametrize("n", [1, 50, 3000, 3 * SR])
+def test_every_augmentation_gives_as_many_windows_of_any_clip(name, n):
+    found = Windows(PIPELINE, 1.0, 0.5, Augment(name, copies=2))(noise(n))
+    assert found.shape == (3, Windows(PIPELINE, 1.0, 0.5)(noise(n)).shape[1], PIPELINE.n_features)
+    assert np.isfinite(found).all()
