@@ -16,7 +16,7 @@ from fastbp.parameters import Float32
 if TYPE_CHECKING:
     from fastbp.network import Sequential
 
-CHUNK_BYTES = 32 << 20  # of float32 rows that are shuffled together; two chunks are held at a time
+CHUNK_BYTES = 16 << 20  # of float32 rows that are shuffled together; two chunks are held at a time
 BLOCK_BYTES = 256 << 10  # of rows that are read in one go
 
 

@@ -226,7 +226,7 @@ class TestTraining:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads the peak memory from /proc")
 def test_training_does_not_load_the_store(tmp_path):
-    """400 MB of rows on disk are trained on in less than 100 MB: two chunks of 32 MB, and what else is needed."""
+    """400 MB of rows on disk are trained on in less than 100 MB: two chunks of 16 MB, and what else is needed."""
     program = """
 import sys
 import numpy as np
