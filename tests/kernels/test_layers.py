@@ -1,5 +1,7 @@
 """Every layer's forward and backward against its float64 twin, over odd shapes, CPU builds and threads."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -75,7 +77,7 @@ ACTIVATIONS = ["gelu", "softmax", "leaky_relu", "tanh"]
 def stack(core, n_rows, n_threads, l2=0.0):
     """(plan, flat params, flat grads, places of the kernels) of dense layers, each differentiated by the one above."""
     places, start = [], 0
-    for n_in, n_out in zip(WIDTHS[:-1], WIDTHS[1:]):
+    for n_in, n_out in pairwise(WIDTHS):
         places.append((start, start + n_in * n_out, n_in, n_out))
         start += n_in * n_out + n_out
     rng = np.random.default_rng(4)
