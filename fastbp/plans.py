@@ -58,4 +58,9 @@ def _python_step(model: "Sequential", optimizer: Optimizer) -> Callable[[int, fl
     """A plug-in's step as the plan calls it."""
     params, grads, slots, hyper = model.params, model.grads, model.slots, optimizer.hyper()
     step = optimizer.step  # type: ignore[attr-defined]
-    return lambda t, learning_rate: step(params, grads, slots, t, {**hyper, "learning_rate": learning_rate})
+
+    def run(t: int, learning_rate: float) -> None:
+        hyper["learning_rate"] = learning_rate
+        step(params, grads, slots, t, hyper)
+
+    return run

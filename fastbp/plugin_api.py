@@ -170,6 +170,7 @@ class _ByName:
 
     kind: ClassVar[str]
     name: ClassVar[str]
+    compiled: ClassVar[bool] = True
 
     def __reduce__(self) -> tuple[Any, ...]:
         return registry.make, (self.kind, {"name": self.name}), self.__dict__

@@ -5,6 +5,7 @@ not have itself, once in a process, each on its own: one that fails is left out,
 
 * ``FASTBP_PLUGINS=a,b`` loads these alone, by the name of the distribution or of the entry point; empty loads none.
 * ``FASTBP_STRICT_PLUGINS=1`` raises a `PluginError` at the first that fails.
+* ``FASTBP_PLUGIN_TIMEOUT`` is the time that the import and each hook of a plug-in may take, in seconds (30; 0: any).
 """
 
 import functools
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fastbp import _lookup
+from fastbp import _deadline, _lookup
 from fastbp.errors import PluginError
 
 Factory = Callable[..., Any]
@@ -25,6 +26,7 @@ Key = tuple[str, str]  # kind and name
 _Candidate = tuple["PluginInfo", Callable[[], object]]  # a plug-in and what imports it
 
 GROUP = "fastbp"
+API = 1  # of the hooks; with another comes another FASTBP_ABI of the structs, and the other way round
 KINDS: dict[str, tuple[str, str]] = {  # module of the built-ins, and hook
     "loss": ("fastbp.losses", "register_losses"),
     "optimizer": ("fastbp.optimizers", "register_optimizers"),
@@ -52,6 +54,10 @@ class PluginInfo:
         Whether it adds commands to the program.
     error
         Why it was left out; None for a healthy one.
+    compiled
+        Those of `provides` that are compiled; the others are Python.
+    api
+        The number of the interface it is made for: of the hooks, and of the structs of compiled ones.
     """
 
     name: str
@@ -60,6 +66,8 @@ class PluginInfo:
     provides: tuple[Key, ...] = ()
     has_commands: bool = False
     error: str | None = None
+    compiled: tuple[Key, ...] = ()
+    api: int = API
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}"
@@ -75,8 +83,9 @@ class _Plugins:
     hooks: list[tuple[PluginInfo, Any]] = field(default_factory=list)
 
 
-_lock = threading.RLock()
+_lock = threading.Lock()
 _loaded: _Plugins | None = None
+_inside = threading.local()  # .loaded: what a plug-in sees that asks while it is being loaded
 
 
 def look_up(kind: str, name: str) -> Factory:
@@ -129,6 +138,11 @@ def plugins() -> list[PluginInfo]:
     return list(_plugins().infos)
 
 
+def installed() -> list[PluginInfo]:
+    """As `plugins`, but nothing is loaded, so only names and versions are known."""
+    return [info for info, _ in _find()]
+
+
 def add_commands(cli: Any) -> None:
     """Give every healthy plug-in the chance to add commands; one that fails is a `PluginWarning`.
 
@@ -173,16 +187,15 @@ def _built_ins(kind: str) -> Mapping[str, Factory]:
 def _plugins() -> _Plugins:
     """The loaded plug-ins; a plug-in that asks while being loaded sees those before it."""
     global _loaded
+    if hasattr(_inside, "loaded"):
+        return _inside.loaded
     with _lock:
         if _loaded is not None:
             return _loaded
-        loaded = _loaded = _Plugins()
-        try:
-            for info, load in _find():
-                _add(loaded, info, load)
-        except BaseException:
-            _loaded = None
-            raise
+        loaded = _Plugins()
+        for info, load in _find():
+            _add(loaded, info, load)
+        _loaded = loaded
     for info in loaded.infos:
         if info.error:
             _warn(info)
@@ -193,11 +206,21 @@ def _add(loaded: _Plugins, info: PluginInfo, load: Callable[[], object]) -> None
     """Load one plug-in and keep what it registers, or why it failed."""
     found: dict[Key, Factory] = {}
     hooks: list[Any] = []
-    error = _attempt(info, lambda: hooks.append(_run_hooks(load(), found, loaded)))
+
+    def add() -> None:
+        _inside.loaded = loaded
+        hooks.append(_run_hooks(load(), found, loaded))
+
+    error = _attempt(info, add)
     if error:
         loaded.infos.append(replace(info, error=error))
         return
-    info = replace(info, provides=tuple(found), has_commands=bool(hooks[0].register_commands.get_hookimpls()))
+    info = replace(
+        info,
+        provides=tuple(found),
+        has_commands=bool(hooks[0].register_commands.get_hookimpls()),
+        compiled=tuple(key for key, factory in found.items() if getattr(factory, "compiled", False)),
+    )
     loaded.infos.append(info)
     loaded.factories.update(found)
     loaded.owners.update(dict.fromkeys(found, info))
@@ -210,6 +233,9 @@ def _run_hooks(plugin: object, found: dict[Key, Factory], loaded: _Plugins) -> A
 
     from fastbp import hookspecs
 
+    api = getattr(plugin, "fastbp_api", API)
+    if api != API:
+        raise PluginError(f"it is made for API {api!r}; this fastbp has API {API}")
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
@@ -252,9 +278,10 @@ def _owner(loaded: _Plugins, key: Key) -> object:
 
 
 def _attempt(info: PluginInfo, action: Callable[[], None]) -> str | None:
-    """Run code of a plug-in; the reason in one line if it fails, whatever it raises short of Ctrl-C."""
+    """Run code of a plug-in; the reason in one line if it fails or hangs, whatever it raises short of Ctrl-C."""
+    limit = _deadline.seconds("FASTBP_PLUGIN_TIMEOUT", 30.0)
     try:
-        action()
+        _deadline.run(action, limit)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

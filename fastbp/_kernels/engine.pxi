@@ -26,6 +26,7 @@ ctypedef struct Run:
 
 cdef enum:
     PREFETCH_ROWS = 64          # more would push the batch in hand out of the cache
+    TRAIN_PER_KEEP = 100        # time between copies of the state, over the time one takes
 
 
 cdef class Engine:
@@ -43,6 +44,11 @@ cdef class Engine:
     cdef float *x_batch
     cdef float *y_batch
     cdef float *weight_batch
+    cdef float *statistics              # (n_statistics) running ones, of the layers
+    cdef float *kept_statistics         # with optimizer.kept and kept_run, where a failed step goes back to
+    cdef Py_ssize_t n_statistics
+    cdef Run kept_run
+    cdef double keep_at
     cdef readonly Py_ssize_t max_rows, n_in, n_out, n_params
     cdef readonly Py_ssize_t done       # batches of the last run, whether or not an exception ended it
 
@@ -131,31 +137,73 @@ cdef class Engine:
 
     cdef void run_batches(self, Run *run) noexcept nogil:
         """Batches run.first to run.last: forward, loss, backward, step. Stops early, between steps, when it must."""
-        cdef Py_ssize_t batch, n_rows
-        cdef double loss, until = seconds() + run.seconds
+        cdef Py_ssize_t batch
+        cdef double until = seconds() + run.seconds
+        cdef bint replays = self.replays()
+        self.optimizer.keeps = self.optimizer.kept != NULL and not replays
+        self.keep_at = 0
         self.leave_activation_to_loss(True)
         for batch in range(run.first, run.last):
-            n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
-            loss = self.batch_loss(run, batch, n_rows, True) + self.penalty()
-            run.last_loss = loss
-            if self.ctx.stop or not isfinite(loss):
+            if replays and seconds() >= self.keep_at:
+                self.keep(run)
+            if not self.train_batch(run, batch) or poll(&self.ctx) or seconds() > until:
                 break
-            self.backward_rows(n_rows)
-            self.add_penalty_gradients()
-            if self.ctx.stop:
-                break
-            if run.gradient_norm:
-                run.norm_sum += sqrt(sum_of_squares(self.grads, self.optimizer.n))
-            self.optimizer.learning_rate = run.learning_rates[batch - run.first]
-            self.optimizer.t = run.step + run.done + 1
-            optimizer_step(&self.optimizer, &self.ctx)
-            if self.ctx.stop:
-                break
-            run.loss_sum += loss * n_rows
-            run.done += 1
-            if poll(&self.ctx) or seconds() > until:
-                break
+        if self.optimizer.torn:
+            self.replay(run)
         self.leave_activation_to_loss(False)
+
+    cdef bint train_batch(self, Run *run, Py_ssize_t batch) noexcept nogil:
+        """Whether the step was taken; if not, params are as before (unless optimizer.torn)."""
+        cdef Py_ssize_t n_rows = min(run.batch_size, run.n_samples - batch * run.batch_size)
+        cdef double loss = self.batch_loss(run, batch, n_rows, True) + self.penalty()
+        run.last_loss = loss
+        if self.ctx.stop or not isfinite(loss):
+            return False
+        self.backward_rows(n_rows)
+        self.add_penalty_gradients()
+        if self.ctx.stop:
+            return False
+        if run.gradient_norm:
+            run.norm_sum += sqrt(sum_of_squares(self.grads, self.optimizer.n))
+        self.optimizer.learning_rate = run.learning_rates[batch - run.first]
+        self.optimizer.t = run.step + run.done + 1
+        optimizer_step(&self.optimizer, &self.ctx)
+        if self.ctx.stop:
+            return False
+        run.loss_sum += loss * n_rows
+        run.done += 1
+        return True
+
+    # A compiled step that may fail, as C has no memory of its own, would take the same steps again. So the state is kept
+    # only now and then, and a failure goes back there and trains up to the failed step once more, to the same bits.
+
+    cdef bint replays(self) noexcept nogil:
+        """Whether failed steps are undone in this way: Python may do something else when asked again."""
+        return self.optimizer.kept != NULL and self.optimizer.python == NULL and self.loss.python == NULL
+
+    cdef void keep(self, Run *run) noexcept nogil:
+        cdef double start = seconds()
+        keep(&self.optimizer)
+        memcpy(self.kept_statistics, self.statistics, self.n_statistics * sizeof(float))
+        self.kept_run = run[0]
+        self.keep_at = seconds() + TRAIN_PER_KEEP * (seconds() - start)
+
+    cdef void go_back(self, Run *run) noexcept nogil:
+        go_back(&self.optimizer)
+        memcpy(self.statistics, self.kept_statistics, self.n_statistics * sizeof(float))
+        run[0] = self.kept_run
+
+    cdef void replay(self, Run *run) noexcept nogil:
+        """State and run as they were before the step that is torn; if that fails too, as they were kept."""
+        cdef Py_ssize_t done = run.done
+        self.go_back(run)
+        self.ctx.stop = 0
+        self.ctx.next_poll = INFINITY
+        while run.done < done and self.train_batch(run, run.first + run.done):
+            pass
+        if self.optimizer.torn:
+            self.go_back(run)
+        self.ctx.stop = 1
 
     cdef void evaluate_batches(self, Run *run) noexcept nogil:
         cdef Py_ssize_t batch, n_rows

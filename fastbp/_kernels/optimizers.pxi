@@ -33,7 +33,9 @@ ctypedef struct Optimizer:
     int code                    # what a step returned that failed
     float *state                # (n_state) all slots
     Py_ssize_t n_state
-    float *kept                 # (n + n_state) params and slots before the step; NULL if it cannot fail
+    float *kept                 # (n + n_state) params and slots to go back to; NULL if no step can fail
+    int keeps                   # every step goes back by itself; else whoever runs the steps sees to it
+    int torn                    # the last step failed or was interrupted, and nobody has gone back
 
 
 cdef void sgd_step(Optimizer *o, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -295,23 +297,29 @@ cdef void optimizer_step(Optimizer *o, Context *ctx) noexcept nogil:
     clip_gradients(o)
     o.ctx = ctx
     o.code = 0
-    if o.kept != NULL:
-        memcpy(o.kept, o.params, o.n * sizeof(float))
-        memcpy(o.kept + o.n, o.state, o.n_state * sizeof(float))
+    if o.keeps:
+        keep(o)
     o.prepare(o)
     parallel_slices(ctx, o.n, o.n if o.whole else max(OPTIMIZER_SLICE, o.n // (16 * OPTIMIZER_SLICES) * 16), update_slice, o)
-    if o.code != 0 or ctx.stop:
-        take_back(o)
-
-
-cdef void take_back(Optimizer *o) noexcept nogil:
-    """After a step that failed or was interrupted: params and slots as before it."""
-    if o.kept != NULL:
-        memcpy(o.params, o.kept, o.n * sizeof(float))
-        memcpy(o.state, o.kept + o.n, o.n_state * sizeof(float))
-    if not o.ctx.stop:
+    if o.code != 0 and not ctx.stop:
         with gil:
-            fail_in_plugin(o.ctx, step_error(o), o.origin)
+            fail_in_plugin(ctx, step_error(o), o.origin)
+    o.torn = ctx.stop
+    if o.torn and o.keeps:
+        go_back(o)
+
+
+cdef void keep(Optimizer *o) noexcept nogil:
+    # kept (n + n_state) = params, slots
+    memcpy(o.kept, o.params, o.n * sizeof(float))
+    memcpy(o.kept + o.n, o.state, o.n_state * sizeof(float))
+
+
+cdef void go_back(Optimizer *o) noexcept nogil:
+    # params, slots = kept (n + n_state)
+    memcpy(o.params, o.kept, o.n * sizeof(float))
+    memcpy(o.state, o.kept + o.n, o.n_state * sizeof(float))
+    o.torn = 0
 
 
 cdef void python_step(Optimizer *o, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -28,6 +28,8 @@ cdef class Plan(Engine):
         self.n_params = params.shape[0]
         self.params = address(params)
         self.grads = address(grads)
+        self.statistics = address(state)
+        self.n_statistics = state.shape[0]
         self.n_layers = len(specs)
         self.layers = <Layer *>calloc(self.n_layers, sizeof(Layer))
         if self.layers == NULL:
@@ -172,6 +174,7 @@ cdef class Plan(Engine):
         elif self.set_native_optimizer(kernel, hyper) & FASTBP_NO_FAIL:
             return
         o.kept = self.floats(o.n + o.n_state)
+        self.kept_statistics = self.floats(self.n_statistics)
 
     cdef uint32_t set_native_optimizer(self, capsule, dict hyper) except? 0:
         """Its flags. A compiled optimizer that has a hyper-parameter called weight_decay sees to the decay itself."""
@@ -219,8 +222,10 @@ cdef class Plan(Engine):
     cdef int finish(self) except -1:
         """Raise what stopped the run, if anything did."""
         if self.errors:
-            error = self.errors[0]
+            error, *more = self.errors
             self.errors.clear()
+            for other in more:
+                error.add_note(f"going back to the weights before it failed at an earlier step: {other}")
             raise error
         return 0
 
@@ -352,6 +357,7 @@ cdef class Plan(Engine):
             self.start()
             self.optimizer.t = t
             self.optimizer.learning_rate = learning_rate
+            self.optimizer.keeps = self.optimizer.kept != NULL
             with nogil:
                 optimizer_step(&self.optimizer, &self.ctx)
             self.finish()

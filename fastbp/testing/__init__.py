@@ -7,7 +7,7 @@ All checks of a kind are run whatever the others find, and the `ConformanceError
 needs pytest; in a test, call the function.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastbp import _lookup
@@ -38,7 +38,9 @@ CHECKS: dict[str, dict[str, Check]] = {  # by kind and name
 _BASES: dict[str, type] = {"optimizer": Optimizer, "loss": Loss, "feature": Feature}
 
 
-def run_checks(kind: str, thing: Any, *, outputs: str = "probabilities") -> list[CheckResult]:
+def run_checks(
+    kind: str, thing: Any, *, outputs: str = "probabilities", only: Collection[str] | None = None
+) -> list[CheckResult]:
     """Run the conformance set of a kind, and give the result of every check.
 
     Parameters
@@ -49,6 +51,8 @@ def run_checks(kind: str, thing: Any, *, outputs: str = "probabilities") -> list
         A registered name, a config, a class or an object.
     outputs
         What a loss is tried on; see `check_loss`.
+    only
+        Names of checks to run, of those in `CHECKS`; None for all.
 
     Raises
     ------
@@ -63,7 +67,8 @@ def run_checks(kind: str, thing: Any, *, outputs: str = "probabilities") -> list
         raise ArgumentError(f"A {kind} derives from {_BASES[kind].__module__}.{_BASES[kind].__name__}; got {made!r}.")
     if outputs not in losses.OUTPUTS:
         raise ArgumentError(f"outputs must be one of {', '.join(losses.OUTPUTS)}; got {outputs!r}.")
-    return run_table(checks, losses.Subject(made, outputs) if isinstance(made, Loss) else made)
+    chosen = {name: check for name, check in checks.items() if only is None or name in only}
+    return run_table(chosen, losses.Subject(made, outputs) if isinstance(made, Loss) else made)
 
 
 def check_optimizer(optimizer: str | Mapping[str, Any] | type[Optimizer] | Optimizer) -> list[CheckResult]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Dense, Sequential
+from fastbp import Activation, BatchNormalization, Dense, Dropout, Sequential
+from fastbp.callbacks import Callback
 from fastbp.errors import ArgumentError, ArgumentTypeError, PluginError
 from fastbp.features import RMS, Pipeline, Pooling
 
@@ -17,6 +18,37 @@ def network(optimizer, widths=(5, 8, 3), loss="mse"):
     model.build(widths[0])
     model.compile(optimizer, loss)
     return model
+
+
+def deep_network(optimizer):
+    """With all that has a state, or depends on the number of the step."""
+    layers = [Dense(64), BatchNormalization(), Activation("tanh"), Dropout(0.2), Dense(3, kernel_regularizer="l2")]
+    model = Sequential(layers, seed=1).build(40)
+    model.compile(optimizer, "mse")
+    return model
+
+
+class _Enough(Exception):
+    pass
+
+
+class _StopAfter(Callback):
+    def __init__(self, n):
+        self.n = n
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.model.step_count == self.n:
+            raise _Enough
+
+
+def train(model, *callbacks):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((640, 40)), rng.standard_normal((640, 3))
+    model.fit(x, y, epochs=3, batch_size=16, verbose=0, callbacks=list(callbacks))
+
+
+def state(model):
+    return model.params, model.slots, model.statistics.vector
 
 
 def set_gradients(model, seed=0):
@@ -82,6 +114,34 @@ class TestOptimizers:
         model.compile(layerwise("fragile")(learning_rate=0.01), "mse")
         history = model.fit(x, y, epochs=2, batch_size=10, verbose=0).history["loss"]
         assert history[1] < history[0]
+
+    @pytest.mark.parametrize("at", [1, 2, 30, 40, 41, 97])
+    def test_a_failure_in_training_leaves_the_bits_of_the_step_before(self, layerwise, at):
+        failed, stopped = deep_network(layerwise("fragile")(at=at)), deep_network(layerwise("fragile")())
+        with pytest.raises(PluginError, match=f"Step {at} failed"):
+            train(failed)
+        with pytest.raises(_Enough):
+            train(stopped, _StopAfter(at - 1))
+        assert failed.step_count == stopped.step_count == at - 1
+        for one, two in zip(state(failed), state(stopped)):
+            np.testing.assert_array_equal(one, two)
+        failed.compile(layerwise("fragile")(), "mse")
+        train(failed)
+
+    def test_a_step_with_a_memory_of_its_own_goes_back_further(self, layerwise):
+        steps = range(2, 10)  # where the state is kept goes by the clock; after one of these it cannot have been
+        assert any(self.went_back_further(layerwise, at) for at in steps)
+
+    def went_back_further(self, layerwise, at):
+        failed, stopped = deep_network(layerwise("moody")(at=at)), deep_network(layerwise("fragile")())
+        with pytest.raises(PluginError, match="failed with code 3") as caught:
+            train(failed)
+        with pytest.raises(_Enough):
+            train(stopped, _StopAfter(failed.step_count))
+        for one, two in zip(state(failed), state(stopped)):
+            np.testing.assert_array_equal(one, two)
+        assert (failed.step_count < at - 1) == ("an earlier step" in caught.value.__notes__[-1])
+        return failed.step_count < at - 1
 
     def test_the_class(self, layerwise):
         cls = layerwise("witness")

@@ -35,6 +35,17 @@ static int fragile_step(const fastbp_step *s) {
     return s->t == (uint64_t)s->hyper[0] ? 3 : 0;
 }
 
+/* as fragile, but with a memory of its own, against the rules: once it has failed, it fails at every step */
+static int moody_step(const fastbp_step *s) {
+    static double failed_at = 0;
+    fastbp_step own = *s;
+    static const double never = 0;
+    const double t = (double)s->t;
+    if (t == s->hyper[0]) failed_at = t;
+    own.hyper = failed_at == s->hyper[0] ? &t : &never;
+    return fragile_step(&own);
+}
+
 static const char *explain(int code) { return code == 3 ? "asked to" : NULL; }
 
 /* params stay; the slot records the range of each call, the hyper-parameters and the step */
@@ -57,6 +68,8 @@ const fastbp_optimizer split_gemm = {
     FASTBP_ABI, sizeof(fastbp_optimizer), FASTBP_SPLIT, 0, NULL, 0, 0, NULL, 0.01, cubic_step, NULL, doc};
 const fastbp_optimizer fragile = {
     FASTBP_ABI, sizeof(fastbp_optimizer), 0, 1, NULL, 1, 0, at, 0.01, fragile_step, explain, doc};
+const fastbp_optimizer moody = {
+    FASTBP_ABI, sizeof(fastbp_optimizer), 0, 1, NULL, 1, 0, at, 0.01, moody_step, explain, doc};
 const fastbp_optimizer without_explain = {
     FASTBP_ABI, offsetof(fastbp_optimizer, explain), 0, 1, NULL, 1, 0, at, 0.01, fragile_step, explain, doc};
 const fastbp_optimizer witness = {
