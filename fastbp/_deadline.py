@@ -38,7 +38,9 @@ def run(action: Callable[[], object], seconds: float) -> None:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise PluginError(f"it was not done after {seconds:g} s, at {_place(thread)} (FASTBP_PLUGIN_TIMEOUT sets the limit)")
+        raise PluginError(
+            f"it was not done after {seconds:g} s, at {_place(thread)} (FASTBP_PLUGIN_TIMEOUT sets the limit)"
+        )
     if errors:
         raise errors[0]
 

@@ -126,6 +126,39 @@ def plot_confusion(matrix: ArrayLike, classes: Sequence[Any], path: PathLike) ->
     return _save(figure, path)
 
 
+def plot_trainings(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]], path: PathLike) -> Path:
+    """Draw trainings against time, a picture for each problem and a curve for each that was trained.
+
+    Parameters
+    ----------
+    trainings
+        By problem and name: "seconds" and "values" after each epoch, and "monitor", what the values are.
+    path
+        File to write; it is replaced.
+
+    Raises
+    ------
+    ArgumentError, MissingExtraError, OSError
+        As `plot_history`.
+    """
+    if not any(trainings.values()):
+        raise ArgumentError("There is nothing to plot: no net was trained.")
+    figure = _figure(1.2 + 5.2 * len(trainings), 4.2)
+    for axes, (problem, curves) in zip(figure.subplots(1, len(trainings), squeeze=False)[0], trainings.items()):
+        for i, (name, curve) in enumerate(curves.items()):
+            style = ("-", "--", ":", "-.")[i // 10 % 4]  # there are ten colours
+            axes.plot(curve["seconds"], curve["values"], label=name, lw=1.2, ls=style)
+        monitor = next(iter(curves.values()))["monitor"]
+        axes.set(xlabel="time (s)", ylabel=monitor, title=problem, yscale=_scale(monitor))
+        axes.grid(alpha=0.25)
+    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return _save(figure, path)
+
+
+def _scale(monitor: str) -> str:
+    return "log" if monitor == "loss" else "linear"
+
+
 def plot_features(values: ArrayLike, path: PathLike, feature: "Feature", title: str = "") -> Path:
     """Draw features over time: an image of many columns, a line of one.
 

@@ -209,7 +209,10 @@ def _add(loaded: _Plugins, info: PluginInfo, load: Callable[[], object]) -> None
 
     def add() -> None:
         _inside.loaded = loaded
-        hooks.append(_run_hooks(load(), found, loaded))
+        try:
+            hooks.append(_run_hooks(load(), found, loaded))
+        finally:
+            del _inside.loaded
 
     error = _attempt(info, add)
     if error:

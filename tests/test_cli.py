@@ -17,6 +17,7 @@ import pytest
 import fastbp
 from fastbp import audio, datasets, registry, testing
 from fastbp.cli import COMMANDS, main
+from fastbp.cli.plugins import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
@@ -226,17 +227,21 @@ def test_plugins_lists_what_works_and_what_does_not(cli, plugins):
     code, out, err = cli("plugins")
     assert (code, err) == (0, "")
     rows = {line.split()[0]: line for line in out.splitlines()}
-    assert rows["name"].split() == ["name", "kind", "distribution", "version", "status"]
-    assert rows["slow"].split() == ["slow", "optimizer", "fbp_greeter", "1.2", "ok"]
+    assert out.split("\n")[0].split() == list(COLUMNS)
+    assert rows["slow"].split() == ["slow", "optimizer", "fbp_greeter", "1.2", "Python", "1", "ok"]
     assert rows["fbp_greeter"].split()[1] == "commands"
     assert "0.3" in rows["fbp_broken"]
     assert "No module named 'nothing_of_that_name'" in rows["fbp_broken"]
 
 
 def test_plugins_as_json(cli, plugins):
-    broken, greeter = json.loads(cli("plugins", "--json")[1])
-    assert greeter["provides"] == [["optimizer", "slow"]]
-    assert greeter["error"] is None
+    broken, greeter, greet = json.loads(cli("plugins", "--json")[1])
+    assert greeter == {
+        "name": "slow", "kind": "optimizer", "distribution": "fbp_greeter", "version": "1.2",
+        "made": "Python", "api": 1, "status": "ok", "error": None,
+    }  # fmt: skip
+    assert (greet["name"], greet["kind"]) == ("fbp_greeter", "commands")
+    assert (broken["status"], broken["version"]) == ("left out", "0.3")
     assert "nothing_of_that_name" in broken["error"]
 
 
@@ -287,6 +292,62 @@ def test_plugins_check_fails_where_a_check_does(cli, plugins, tmp_path, monkeypa
     assert f"optimizer adam: {len(testing.CHECKS['optimizer'])} checks passed\n" in out
     assert "loss" not in [line.split()[0] for line in out.splitlines() if line]
     assert cli("plugins", "check", "fbp_broken")[0] == 1
+
+
+LETHAL = """
+import os, signal, time
+from fastbp import hookimpl
+from fastbp.optimizers import SGD
+
+{at_import}
+class Lethal(SGD):
+    \"\"\"Gradient descent, until it is asked for a step at rate 0.\"\"\"
+    name = "lethal"
+    kernel = None
+
+    def step(self, params, grads, slots, t, hyper):
+        if hyper["learning_rate"] == 0:
+            {in_step}
+        params -= hyper["learning_rate"] * grads
+
+@hookimpl
+def register_optimizers(register):
+    register("lethal", Lethal)
+"""
+CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+@pytest.mark.parametrize(
+    ("in_step", "words", "reason"),
+    [
+        (CRASH, (), "the process crashed: SIGSEGV"),
+        ("os._exit(3)", (), "the process crashed: exit code 3"),
+        ("time.sleep(60)", ("--timeout", 8), "not done after 8 s"),
+    ],
+)
+def test_plugins_check_survives_what_crashes_or_hangs(cli, tmp_path, monkeypatch, in_step, words, reason):
+    install(tmp_path, "fbp_lethal", LETHAL.format(at_import="", in_step=in_step))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("FASTBP_PLUGINS", "fbp-lethal")
+    registry.reload()
+    code, out, _ = cli("plugins", "check", "lethal", *words)
+    assert code == 1
+    results = {line.split()[0]: line for line in out.splitlines()[2:] if line}
+    assert results["obeys_learning_rate"].endswith(f"FAILED  {reason}")
+    assert len(results) == len(testing.CHECKS["optimizer"])
+    assert [name for name, line in results.items() if "FAILED" in line] == ["obeys_learning_rate"]
+
+
+def test_plugins_check_survives_a_plugin_that_crashes_when_it_is_loaded(cli, plugins, tmp_path, monkeypatch):
+    install(tmp_path, "fbp_lethal", LETHAL.format(at_import=CRASH, in_step="pass"))
+    monkeypatch.setenv("FASTBP_PLUGINS", "fbp-lethal,fbp-greeter")
+    code, out, _ = cli("plugins", "check", "slow")
+    assert (code, out.splitlines()[0]) == (0, f"optimizer slow: {len(testing.CHECKS['optimizer'])} checks passed")
+    code, out, _ = cli("plugins", "check", "fbp_lethal")
+    assert (code, out.splitlines()) == (
+        1,
+        ["fbp_lethal 1.2: left out: when it is loaded: the process crashed: SIGSEGV"],
+    )
 
 
 def test_plugins_check_takes_losses_of_reals(cli):

@@ -5,6 +5,7 @@ import sys
 import threading
 import warnings
 from argparse import ArgumentParser
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,7 @@ BROKEN = {
     "twice": (GOOD.format(name="x") + "    register('x', dict)\n", "taken by itself"),
     "empty name": (GOOD.format(name=""), "non-empty"),
     "name of another type": (GOOD.format(name=7), "non-empty"),
+    "another API": (GOOD.format(name="x") + "fastbp_api = 2\n", "made for API 2; this fastbp has API 1"),
     "not callable": (HOOK + "@hookimpl\ndef register_features(register): register('x', 3)", "callable"),
 }
 
@@ -88,6 +90,21 @@ class TestBuiltIns:
         with pytest.raises(ArgumentError):
             registry.make("optimizer", config)
 
+    def test_with_a_hundred_plugins_nothing_is_looked_for_until_an_unknown_name_is_asked_for(
+        self, install, monkeypatch
+    ):
+        for i in range(100):
+            install(f"test-{i}", "raise SystemExit('loaded')")
+        scans = []
+        monkeypatch.setattr(registry, "_installed", lambda: scans.append(1) or iter(()))
+        for kind in KINDS:
+            for name in registry.names(kind, plugins=False):
+                registry.look_up(kind, name)
+        assert not scans
+        with pytest.raises(UnknownNameError):
+            registry.look_up("optimizer", "no_such")
+        assert scans == [1]
+
     def test_unknown_name_lists_the_known_and_the_nearest(self, install):
         with pytest.raises(UnknownNameError, match=r"loss called 'hubert'.*mean 'huber'.*poisson"):
             registry.look_up("loss", "hubert")
@@ -116,6 +133,7 @@ class TestGoodPlugins:
         assert "goody" in registry.names("optimizer")
         assert "goody" not in registry.names("optimizer", plugins=False)
         assert "goody" not in registry.names("loss")
+        assert registry.installed() == [replace(info, provides=()) for info in registry.plugins()]
         info = PluginInfo("test_good_point", "Test-Good", "2.0.1", (("optimizer", "goody"),))
         assert info in registry.plugins()
         assert str(info) == "Test-Good 2.0.1"
@@ -241,6 +259,58 @@ class TestBrokenPlugins:
             registry.plugins()
         monkeypatch.delenv("INTERRUPT")
         assert registry.look_up("optimizer", "goody") is dict
+
+
+class TestHanging:
+    SLEEP = "import time; time.sleep(30)\n"
+    IN_HOOK = HOOK + "import time\n@hookimpl\ndef register_losses(register):\n    time.sleep(30)\n"
+
+    @pytest.fixture(autouse=True)
+    def _limit(self, install, monkeypatch):
+        monkeypatch.setenv("FASTBP_PLUGIN_TIMEOUT", "1")
+
+    # an import that was left behind still holds the lock of its module, so each test has a module of its own
+
+    @pytest.mark.parametrize(
+        ("source", "line", "name"), [(SLEEP + GOOD.format(name="late"), 1, "test-hung-1"), (IN_HOOK, 5, "test-hung-2")]
+    )
+    def test_one_that_hangs_is_left_out_and_named_with_the_place(self, install, source, line, name):
+        install(name, source, version="0.3")
+        install("test-good", GOOD.format(name="goody"))
+        with pytest.warns(PluginWarning, match=rf"{name} 0\.3 .*not done after 1 s, at line {line} of .*test_hung"):
+            assert registry.look_up("optimizer", "goody") is dict
+        assert "late" not in registry.names("optimizer")
+
+    def test_strict_raises(self, install, monkeypatch):
+        install("test-hung-3", self.SLEEP)
+        monkeypatch.setenv("FASTBP_STRICT_PLUGINS", "1")
+        with pytest.raises(PluginError, match=r"test-hung-3 1\.5 failed: it was not done"):
+            registry.plugins()
+
+    def test_a_command_that_hangs_when_it_is_added(self, install):
+        install("test-hung-4", self.IN_HOOK.replace("losses(register)", "commands(cli)"))
+        with pytest.warns(PluginWarning, match="test-hung-4"):
+            registry.add_commands(None)
+
+    def test_no_limit(self, install, monkeypatch):
+        monkeypatch.setenv("FASTBP_PLUGIN_TIMEOUT", "0")
+        thread = "import threading\n" + GOOD.format(name=7).replace("7", "threading.current_thread().name")
+        install("test-here", thread)
+        assert registry.look_up("optimizer", threading.current_thread().name) is dict
+
+    @pytest.mark.parametrize("value", ["soon", "-1", "nan", "1e99"])
+    def test_limits_that_are_none(self, install, monkeypatch, value):
+        monkeypatch.setenv("FASTBP_PLUGIN_TIMEOUT", value)
+        install("test-good", GOOD.format(name="goody"))
+        with pytest.raises(ArgumentError, match="FASTBP_PLUGIN_TIMEOUT must be a number of seconds"):
+            registry.plugins()
+
+    def test_a_healthy_one_may_look_up_and_start_threads(self, install):
+        source = "import threading\nthread = threading.Thread(target=print)\nthread.start(); thread.join()\n"
+        install("test-a", source + GOOD.format(name="first"))
+        look_up = "from fastbp import registry\nregistry.look_up('optimizer', 'first')\n"
+        install("test-b", look_up + GOOD.format(name="second"))
+        assert registry.look_up("optimizer", "second") is dict
 
 
 class TestSelection:

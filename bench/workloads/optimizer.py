@@ -10,7 +10,6 @@ from bench.contest import Contest, Entry
 
 SIZES = {1_000: False, 100_000: False, 1_000_000: False, 10_000_000: False, 50_000_000: True}  # parameters: slow
 MOMENTUM = {"name": "sgd", "momentum": 0.9}
-N_OUT = 1000  # the parameters are a kernel of this many columns
 
 
 def vectors(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,11 +21,9 @@ def vectors(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(config: Mapping[str, Any], n: int) -> Entry:
-    import fastbp
+    from fastbp.benchmarks.cases import stepping
 
-    model = fastbp.Sequential([fastbp.Dense(N_OUT, use_bias=False)], seed=0)
-    model.compile(optimizer=config, loss="mse")
-    model.build(n // N_OUT)
+    model = stepping(config, n)
     for flat, values in zip((model.parameters, model.gradients), vectors(n)):
         flat["dense_1/kernel"].ravel()[:] = values
     return Entry(model.step, lambda: model.params[: min(n, 4096)].copy())

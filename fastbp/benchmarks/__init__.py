@@ -1,12 +1,23 @@
 """Every registered optimizer, loss and feature beside the others: speed, memory, and how soon a net has learned.
 
-`fastbp bench optimizers` prints tables of it, and in a checkout `pytest bench/test_optimizers.py` makes benchmarks of the
-same cases. What a plug-in registers takes part with no edit here.
+`fastbp bench optimizers` prints tables of it, and in a checkout `pytest bench/test_optimizers.py` makes benchmarks of
+the same cases. What a plug-in registers takes part with no edit here.
 """
 
-from fastbp.benchmarks.cases import CASES, MEMORY, Case
+from fastbp.benchmarks.cases import CASES, MEMORY, Case, names
 from fastbp.benchmarks.problems import Problem, problems
 from fastbp.benchmarks.timing import peak_bytes, seconds_of
 from fastbp.benchmarks.training import TRAININGS, Training
 
-__all__ = ["CASES", "MEMORY", "TRAININGS", "Case", "Problem", "Training", "peak_bytes", "problems", "seconds_of"]
+__all__ = [
+    "CASES",
+    "MEMORY",
+    "TRAININGS",
+    "Case",
+    "Problem",
+    "Training",
+    "names",
+    "peak_bytes",
+    "problems",
+    "seconds_of",
+]

@@ -1,4 +1,4 @@
-"""What every optimizer, loss and feature is made to do, as table rows: one entry is one column, or one group of benchmarks."""
+"""What every optimizer, loss and feature is made to do: each case is a column of a table, or a group of benchmarks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -49,6 +49,12 @@ class Case(NamedTuple):
     slow: bool = False
 
 
+def names(kind: str) -> list[str]:
+    """Every registered name of a kind, but for second names of the same thing."""
+    factories = {name: registry.look_up(kind, name) for name in registry.names(kind)}
+    return [name for name, factory in factories.items() if getattr(factory, "name", name) == name]
+
+
 # -- optimizers ----------------------------------------------------------------------------------------------------
 
 
@@ -57,7 +63,8 @@ def stepping(config: Any, n: int) -> Sequential:
     model = Sequential([Dense(N_OUT, use_bias=False)], seed=0)
     model.compile(optimizer=config, loss="mse")
     model.build(n // N_OUT)
-    model.grads[:] = np.random.default_rng(0).standard_normal(n, np.float32)
+    kernel = model.gradients["dense_1/kernel"]
+    kernel[...] = np.random.default_rng(0).standard_normal(kernel.shape, np.float32)
     return model
 
 

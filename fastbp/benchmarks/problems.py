@@ -1,9 +1,10 @@
 """What nets are trained on to compare optimizers, losses and features: labelled sounds, synthetic and real."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fastbp.tasks.network import Scaling
 
 SR = 16000
 MOST_CLIPS = 400  # of a class, so that a problem is learned in seconds
+PIECE = SR // 2  # samples that a clip is cut into: whole clips would be too easy
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ class Task:
 
 
 TASKS = {
-    "speech or music": Task({"task": "music_speech", "label": ["speech", "music"], "split": "train"}, 0.05),
-    "digits": Task({"task": "digits_fsdd", "split": "train"}, 0.2),
+    "speech or music": Task({"task": "music_speech", "label": ["speech", "music"], "split": "train"}, 0.003),
+    "digits": Task({"task": "digits_fsdd", "split": "train"}, 0.003),
 }
 SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Labelled sounds to learn.
+    """Labelled pieces of sounds to learn.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class Problem:
     waveforms
         float32 (n_samples,) each, at `SR`.
     labels
-        Class numbers from 0, int (n_clips,).
+        Class numbers from 0, int (n_pieces,).
     limit
         The training loss at which it counts as learned.
     """
@@ -66,16 +68,16 @@ class Problem:
 
     @cached_property
     def rows(self) -> NDArray[np.float32]:
-        """What optimizers and losses see: scaled rows (n_clips, n_features) of the default features."""
+        """What optimizers and losses see: scaled rows (n_pieces, n_features) of the default features."""
         return scaled_rows(default_pipeline(SR), self.waveforms)
 
     def rows_of(self, feature: Feature) -> NDArray[np.float32]:
-        """Scaled rows (n_clips, 2 * n_features): mean and deviation of a feature over each clip."""
+        """Scaled rows (n_pieces, 2 * n_features): mean and deviation of a feature over each piece."""
         return scaled_rows(Pipeline([feature], Pooling(("mean", "std"))), self.waveforms)
 
 
 def scaled_rows(pipeline: Pipeline, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """One row (n_features,) of mean 0 and variance 1 for each clip; what is not finite becomes 0."""
+    """A row (n_features,) for each piece, of mean 0 and variance 1 over all; what is not finite becomes 0."""
     rows = np.concatenate([pipeline(y) for y in waveforms])
     rows = np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0)
     return Scaling.of(rows)(rows)
@@ -98,7 +100,7 @@ def problems(data: str | os.PathLike[str] | None = None) -> list[Problem]:
         A sound file cannot be read.
     """
     sounds = make_music_speech(160, duration=2.0, sr=SR)
-    found = [Problem(SYNTHETIC, list(sounds.waveforms), _numbers(sounds.labels), 0.05)]
+    found = [_problem(SYNTHETIC, sounds.waveforms, sounds.labels, 0.01)]
     if data is not None:
         found += _from_folder(Path(data))
     return found
@@ -108,7 +110,7 @@ def _from_folder(folder: Path) -> list[Problem]:
     manifests = [path for path in folder.glob("*.csv") if path.name.lower() == corpus.MANIFEST]
     if not manifests:
         raise ArgumentError(f"{folder} has no {corpus.MANIFEST}; give a folder with the sounds of {_tasks()}.")
-    found = [_problem(manifests[0], name, task) for name, task in TASKS.items()]
+    found = [_of_task(manifests[0], name, task) for name, task in TASKS.items()]
     if not any(found):
         raise ArgumentError(f"{manifests[0]} names no sounds of {_tasks()}.")
     return [problem for problem in found if problem]
@@ -118,16 +120,22 @@ def _tasks() -> str:
     return " or ".join(str(dict(task.where)) for task in TASKS.values())
 
 
-def _problem(manifest: Path, name: str, task: Task) -> Problem | None:
+def _of_task(manifest: Path, name: str, task: Task) -> Problem | None:
     try:
         listing = corpus.from_csv(manifest, where=task.where)
     except ArgumentError:
         return None
-    labels = _numbers(listing.labels)
-    chosen = np.concatenate([np.flatnonzero(labels == k)[:MOST_CLIPS] for k in range(labels.max() + 1)])
+    chosen = np.concatenate([np.flatnonzero(listing.labels == label)[:MOST_CLIPS] for label in listing.classes])
     waveforms = [audio.load(listing.files[i], sr=SR)[0] for i in chosen]
-    return Problem(name, waveforms, labels[chosen], task.limit)
+    return _problem(name, waveforms, listing.labels[chosen], task.limit)
 
 
-def _numbers(labels: NDArray[Any]) -> NDArray[np.intp]:
-    return np.unique(labels, return_inverse=True)[1].reshape(-1)
+def _problem(name: str, clips: Iterable[NDArray[np.float32]], labels: NDArray[Any], limit: float) -> Problem:
+    """The pieces of clips, each with the label of its clip; what is over at the end is left out."""
+    numbers = np.unique(labels, return_inverse=True)[1].reshape(-1)
+    cut = [_pieces(y) for y in clips]
+    return Problem(name, list(chain(*cut)), np.repeat(numbers, [len(pieces) for pieces in cut]), limit)
+
+
+def _pieces(y: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [y[i : i + PIECE] for i in range(0, max(1, len(y) - PIECE + 1), PIECE)]

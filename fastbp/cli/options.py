@@ -80,6 +80,14 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(value for value in values if value is not None)
 
 
+def sizes(text: str) -> tuple[int, ...]:
+    """Type of an option: numbers of at least 1, "1000,1000000"."""
+    values = [_converted(int, word) for word in text.split(",")]
+    if any(value is None or value < 1 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 1000,1000000")
+    return tuple(value for value in values if value is not None)
+
+
 def optimizer(text: str) -> str:
     """Type of an option: name of an optimizer, built in or of a plug-in."""
     from fastbp import registry

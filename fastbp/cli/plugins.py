@@ -52,9 +52,14 @@ def _rows(info: "PluginInfo") -> list[dict[str, Any]]:
     status = "left out" if info.error else "ok"
     return [
         {
-            **{"name": name, "kind": kind, "distribution": info.distribution, "version": info.version},
-            **{"made": "compiled" if (kind, name) in info.compiled else "Python", "api": info.api},
-            **{"status": status, "error": info.error},
+            "name": name,
+            "kind": kind,
+            "distribution": info.distribution,
+            "version": info.version,
+            "made": "compiled" if (kind, name) in info.compiled else "Python",
+            "api": info.api,
+            "status": status,
+            "error": info.error,
         }
         for name, kind in provided or [(info.name, "-")]
     ]
