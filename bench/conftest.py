@@ -33,9 +33,9 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 @pytest.fixture(scope="session")
 def problem(pytestconfig: pytest.Config) -> Callable[[str], Any]:
     """problem(name): one to learn; skips where its sounds are not to be had."""
-    from fastbp.benchmarks import problems
+    from fastbp.benchmarks import make_problems
 
-    found = cache(lambda: {each.name: each for each in problems(pytestconfig.getoption("data"))})
+    found = cache(lambda: {each.name: each for each in make_problems(pytestconfig.getoption("data"))})
 
     def of_name(name: str) -> Any:
         return found().get(name) or pytest.skip(f"needs the sounds of {name!r}: --data DIR or FASTBP_DATA")

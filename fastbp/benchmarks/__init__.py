@@ -5,7 +5,7 @@ the same cases. What a plug-in registers takes part with no edit here.
 """
 
 from fastbp.benchmarks.cases import CASES, MEMORY, Case, names
-from fastbp.benchmarks.problems import Problem, problems
+from fastbp.benchmarks.problems import Problem, make_problems
 from fastbp.benchmarks.timing import peak_bytes, seconds_of
 from fastbp.benchmarks.training import TRAININGS, Training
 
@@ -18,6 +18,6 @@ __all__ = [
     "Training",
     "names",
     "peak_bytes",
-    "problems",
+    "make_problems",
     "seconds_of",
 ]

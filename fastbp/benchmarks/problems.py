@@ -83,7 +83,7 @@ def scaled_rows(pipeline: Pipeline, waveforms: Sequence[NDArray[np.float32]]) ->
     return Scaling.of(rows)(rows)
 
 
-def problems(data: str | os.PathLike[str] | None = None) -> list[Problem]:
+def make_problems(data: str | os.PathLike[str] | None = None) -> list[Problem]:
     """The synthetic problem, and those of a data folder.
 
     Parameters
@@ -99,7 +99,7 @@ def problems(data: str | os.PathLike[str] | None = None) -> list[Problem]:
     AudioError
         A sound file cannot be read.
     """
-    sounds = make_music_speech(160, duration=2.0, sr=SR)
+    sounds = make_music_speech(n_clips=80, duration=2.0, sr=SR)
     found = [_problem(SYNTHETIC, sounds.waveforms, sounds.labels, 0.01)]
     if data is not None:
         found += _from_folder(Path(data))

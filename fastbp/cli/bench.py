@@ -81,7 +81,7 @@ def measure(arguments: Arguments) -> dict[str, Any]:
     names = [name for name in arguments.names if registry.look_up(kind, name)] or benchmarks.names(kind)
     options = {"sizes": arguments.sizes or DEFAULT_SIZES} if kind == "optimizer" else {}
     cases = list(benchmarks.CASES[kind](**options))
-    problems = [] if arguments.no_training else benchmarks.problems(arguments.data)
+    problems = [] if arguments.no_training else benchmarks.make_problems(arguments.data)
     return {
         "kind": kind,
         "machine": cpu_info(),
