@@ -80,7 +80,14 @@ def optimizer_memory(name: str) -> dict[str, float]:
     """Bytes a parameter: of the state, and at most during a step, beside parameters and gradients of 4 bytes each."""
     n = SIZES[2]
     slots = len(optimizers.get(name).slots())
-    peak = peak_bytes(lambda: [model := stepping(name, n), model.step(), model.step()])
+
+    def take_steps() -> Sequential:
+        model = stepping(name, n)
+        for _ in range(2):
+            model.step()
+        return model
+
+    peak = peak_bytes(take_steps)
     return {"state B/parameter": 4.0 * slots, "peak B/parameter": max(4.0 * slots, round(peak / n - 8, 1))}
 
 

@@ -22,7 +22,8 @@ def seconds_of(run: Callable[[], Any]) -> float:
     start = time.perf_counter()
     run()
     repeats = max(1, int(1e-4 / max(time.perf_counter() - start, 1e-7)))
-    found, end = [], time.perf_counter() + ENOUGH_SECONDS
+    found: list[float] = []
+    end = time.perf_counter() + ENOUGH_SECONDS
     gc.disable()
     try:
         while len(found) < LEAST_RUNS or (time.perf_counter() < end and len(found) < MOST_RUNS):

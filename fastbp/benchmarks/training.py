@@ -95,7 +95,8 @@ def with_optimizer(name: str, problem: Problem) -> Training:
 
     The optimizer's default is tried first, then what is nearest to it; none goes on for longer than the best so far.
     """
-    default, found = float(optimizers.get(name).schedule(0)), []
+    default = float(optimizers.get(name).schedule(0))
+    found: list[Training] = []
     for rate in sorted({default, *RATES}, key=lambda rate: abs(math.log(rate / default))):
         most = min([len(training.values) for training in found if training.learned], default=MOST_EPOCHS)
         config = {"name": name, "learning_rate": rate}

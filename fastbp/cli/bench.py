@@ -78,7 +78,9 @@ def measure(arguments: Arguments) -> dict[str, Any]:
     from fastbp import benchmarks, cpu_info, registry
 
     kind = KINDS[arguments.kind]
-    names = [name for name in arguments.names if registry.look_up(kind, name)] or benchmarks.names(kind)
+    names = arguments.names or benchmarks.names(kind)
+    for name in names:
+        registry.look_up(kind, name)
     options = {"sizes": arguments.sizes or DEFAULT_SIZES} if kind == "optimizer" else {}
     cases = list(benchmarks.CASES[kind](**options))
     problems = [] if arguments.no_training else benchmarks.make_problems(arguments.data)

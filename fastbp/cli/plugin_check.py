@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ def _run_check(kind: str, name: str, outputs: str, check: str) -> "CheckResult":
         return testing.CheckResult(check, False, f"{type(error).__name__}: {error}")
 
 
-_JOBS = {"list": _list, "check": _run_check}
+_JOBS: dict[str, Callable[..., Any]] = {"list": _list, "check": _run_check}
 
 
 # -- in this one ---------------------------------------------------------------------------------------------------
