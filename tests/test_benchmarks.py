@@ -217,19 +217,9 @@ def test_the_checkout_makes_benchmarks_of_the_same():
     """One row of each kind through pytest-benchmark, and a skip where real sounds are missing."""
     pytest.importorskip("pytest_benchmark")
     root = Path(__file__).parents[1]
-    rows = "1_k-sgd or 2_outputs-huber or 3_s-rms or digits-adam]"
     files = [f"bench/test_{kind}.py" for kind in KINDS]
-    words = [
-        "-m",
-        "pytest",
-        *files,
-        "-k",
-        rows.replace("]", ""),
-        "--benchmark-disable",
-        "-p",
-        "no:cacheprovider",
-        "-rs",
-    ]
+    rows = ["-k", "1_k-sgd or 2_outputs-huber or 3_s-rms or digits-adam"]
+    words = ["-m", "pytest", *files, *rows, "--benchmark-disable", "-p", "no:cacheprovider", "-rs"]
     done = subprocess.run([sys.executable, *words], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "--data DIR or FASTBP_DATA" in done.stdout
