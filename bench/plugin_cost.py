@@ -1,10 +1,11 @@
 """What it costs that an optimizer is a plug-in, and that plug-ins are installed: ``python -m bench.plugin_cost``.
 
-Momentum as `fastbp plugins new` writes it, in C and in Python, beside fastbp's own: epochs of net A in turns, ratios
-round by round. Then `import fastbp` and a first use of built-in names, with 100 plug-ins installed and with none.
+Momentum as `fastbp plugins new` writes it, in C and in Python, and compiled by numba where that is installed, beside
+fastbp's own: epochs of net A in turns, ratios round by round. Then `import fastbp` and a first use of built-in names, with 100 plug-ins installed and with none.
 """
 
 import os
+import runpy
 import statistics
 import subprocess
 import sys
@@ -12,10 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench import environment
+from bench import ROOT, environment
 
 ROUNDS = 15
 N_PLUGINS = 100
@@ -55,6 +57,16 @@ def in_python(folder: Path, name: str, cls: str) -> Any:
     return names[cls]
 
 
+def with_numba() -> dict[str, Any]:
+    """The class of the tests' example, if numba is installed."""
+    from fastbp.plugin_api import from_capsule
+
+    if find_spec("numba") is None:
+        return {}
+    path = ROOT / "tests" / "plugins_abi" / "numba_momentum.py"
+    return {"momentum by numba": from_capsule("optimizer", "numba_momentum", runpy.run_path(str(path))["capsule"])}
+
+
 def contestants(folder: Path) -> dict[str, tuple[str, Any]]:
     """Optimizers by row: beside which they run, and the object."""
     from fastbp.optimizers import SGD
@@ -62,11 +74,15 @@ def contestants(folder: Path) -> dict[str, tuple[str, Any]]:
     names: dict[str, Any] = {"__name__": __name__}
     exec(PYTHON_SGD, names)
     rate = {"learning_rate": 0.01}
+    classes = {
+        "momentum": SGD,
+        "momentum in C": compiled(folder, "quick", FLAGS),
+        "momentum in C, may fail": compiled(folder, "careful", "FASTBP_SPLIT"),
+        "momentum in Python": in_python(folder, "slow", "Slow"),
+        **with_numba(),
+    }
     return {
-        "momentum": ("momentum", SGD(momentum=0.9, **rate)),
-        "momentum in C": ("momentum", compiled(folder, "quick", FLAGS)(momentum=0.9, **rate)),
-        "momentum in C, may fail": ("momentum", compiled(folder, "careful", "FASTBP_SPLIT")(momentum=0.9, **rate)),
-        "momentum in Python": ("momentum", in_python(folder, "slow", "Slow")(momentum=0.9, **rate)),
+        **{name: ("momentum", cls(momentum=0.9, **rate)) for name, cls in classes.items()},
         "sgd": ("sgd", SGD(**rate)),
         "sgd in Python": ("sgd", names["Plain"](**rate)),
     }
