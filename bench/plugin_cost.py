@@ -1,7 +1,8 @@
 """What it costs that an optimizer is a plug-in, and that plug-ins are installed: ``python -m bench.plugin_cost``.
 
 Momentum as `fastbp plugins new` writes it, in C and in Python, and compiled by numba where that is installed, beside
-fastbp's own: epochs of net A in turns, ratios round by round. Then `import fastbp` and a first use of built-in names, with 100 plug-ins installed and with none.
+fastbp's own: epochs of net A in turns, ratios round by round. Then `import fastbp` and a first use of built-in names,
+with 100 plug-ins installed and with none.
 """
 
 import os

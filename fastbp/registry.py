@@ -338,17 +338,24 @@ def _find() -> list[_Candidate]:
 
 
 def _installed() -> Iterator[_Candidate]:
-    """Every plug-in installed; of a distribution found twice the one first on the path, as for imports."""
+    """Every plug-in installed; of a distribution found twice the one first on the path, as for imports.
+
+    A second one of another version fails, since it is none that anybody wanted.
+    """
     from importlib import metadata
 
-    seen: set[str] = set()
+    seen: dict[str, str] = {}  # versions
     for distribution in metadata.distributions():
         candidates = _plugins_of(distribution)
-        its_name = _normal(candidates[0][0].distribution) if candidates else ""
+        if not candidates:
+            continue
+        info = candidates[0][0]
+        its_name = _normal(info.distribution)
         if its_name not in seen:
+            seen[its_name] = info.version
             yield from candidates
-        if candidates:
-            seen.add(its_name)
+        elif info.version != seen[its_name]:
+            yield info, _failing(f"version {seen[its_name]} comes before it on the path; uninstall one of the two")
 
 
 def _plugins_of(distribution: Any) -> list[_Candidate]:

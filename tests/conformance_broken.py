@@ -51,6 +51,11 @@ class MovesZeros(SoundOptimizer):
         super().step(params, grads + np.float32(1e-6), slots, t, hyper)
 
 
+class DividesByTheNorm(SoundOptimizer):
+    def step(self, params, grads, slots, t, hyper):
+        super().step(params, grads / np.linalg.norm(grads), slots, t, hyper)
+
+
 class HidesNaN(SoundOptimizer):
     def step(self, params, grads, slots, t, hyper):
         super().step(params, np.nan_to_num(grads), slots, t, hyper)
@@ -350,6 +355,7 @@ BROKEN = {
         ("converges", Ascends),
         ("odd_sizes", ForgetsTheTail),
         ("leaves_padding", MovesZeros),
+        ("survives_zero_gradients", DividesByTheNorm),
         ("shows_nan", HidesNaN),
         ("obeys_learning_rate", IgnoresSchedules),
         ("leaves_gradients", ScalesGradients),

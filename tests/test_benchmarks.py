@@ -194,7 +194,7 @@ def test_a_picture(bench, tmp_path):
     ("words", "reason"), [(["adamm"], "mean 'adam'"), (["--data", "nowhere"], "nowhere has no manifest.csv")]
 )
 def test_says_what_is_wrong(words, reason, capsys):
-    assert main(["bench", "optimizers", "--sizes", "1000", *words]) == 1
+    assert main(["bench", "optimizers", *words, "--sizes", "1000"]) == 1
     assert reason in capsys.readouterr().err
 
 

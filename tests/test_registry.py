@@ -157,13 +157,19 @@ class TestGoodPlugins:
         install("test-object", source, entry_points=b"[fastbp]\nobj = test_object:plugin\n")
         assert registry.look_up("loss", "of_object") is dict
 
-    def test_a_distribution_found_twice_is_loaded_once(self, install, tmp_path, monkeypatch):
+    def test_one_found_twice_is_loaded_once_and_another_version_reported(self, install, tmp_path, monkeypatch):
         install("test-good", GOOD.format(name="goody"))
         shadow = tmp_path / "later" / "test_good-0.1.dist-info"
         shadow.mkdir(parents=True)
         (shadow / "METADATA").write_text("Metadata-Version: 2.1\nName: test_good\nVersion: 0.1\n")
         (shadow / "entry_points.txt").write_text("[fastbp]\nold = test_good\n")
         monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "later")])
+        with pytest.warns(PluginWarning, match=r"test_good 0\.1 .*version 1\.5 comes before it"):
+            assert registry.look_up("optimizer", "goody") is dict
+        versions = {info.version: info.error is None for info in registry.plugins() if "good" in info.distribution}
+        assert versions == {"1.5": True, "0.1": False}
+        (shadow / "METADATA").write_text("Metadata-Version: 2.1\nName: test_good\nVersion: 1.5\n")
+        registry.reload()
         assert [info.version for info in ours(registry.plugins())] == ["1.5"]
 
     def test_are_loaded_once_by_threads_that_ask_at_once(self, install):

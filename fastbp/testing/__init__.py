@@ -75,9 +75,9 @@ def check_optimizer(optimizer: str | Mapping[str, Any] | type[Optimizer] | Optim
     """Whether an optimizer keeps the contract of `fastbp.optimizers.Optimizer`.
 
     It converges on a quadratic, linear regression and a small classification with some learning rate; takes vectors of
-    any length; leaves padding, gradients and the memory beside its vectors alone; does not hide a NaN; gives the same
-    bits for every number of threads and after training is resumed; its configuration and pickles make equal ones; its
-    hyper-parameters are documented and checked.
+    any length, and gradients of 0; leaves padding, gradients and the memory beside its vectors alone; does not hide a
+    NaN; gives the same bits for every number of threads and after training is resumed; its configuration and pickles
+    make equal ones; its hyper-parameters are documented and checked.
 
     Parameters
     ----------

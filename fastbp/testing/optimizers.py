@@ -166,6 +166,17 @@ def leaves_padding(optimizer: Optimizer) -> None:
     need((rig.params[7:] == 0).all(), f"parameters of 0 with gradients of 0 became {rig.params[7]:.3g}")
 
 
+def survives_zero_gradients(optimizer: Optimizer) -> None:
+    """Gradients that are all 0, as of a net that has learned everything, leave numbers; in the first step and later."""
+    for first in (0, 2):
+        rng, rig = np.random.default_rng(first), Rig(optimizer, 31)
+        rig.params[:] = rng.standard_normal(31)
+        for t in range(6):
+            rig.step((rng.standard_normal(31) * (t < first)).astype(np.float32))
+        ok = np.isfinite(rig.params).all() and np.isfinite(rig.slots).all()
+        need(ok, f"after gradients of 0 from step {first + 1} on, there are NaNs or infinities")
+
+
 def shows_nan(optimizer: Optimizer) -> str | None:
     """A NaN in a gradient reaches the parameters within five steps, unless the docstring speaks of NaN."""
     if "NaN" in common.documentation(optimizer):
@@ -294,6 +305,7 @@ CHECKS: dict[str, Check] = {
         converges,
         odd_sizes,
         leaves_padding,
+        survives_zero_gradients,
         shows_nan,
         obeys_learning_rate,
         leaves_gradients,

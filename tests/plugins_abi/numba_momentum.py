@@ -29,9 +29,9 @@ Step = numba.from_dtype(plugin_api.struct_dtype("fastbp_step"))
 def step(given):
     s = carray(given, 1)[0]
     lr, mu = np.float32(s.learning_rate), np.float32(carray(doubles(s.hyper), 1)[0])
-    p, g = carray(floats(s.params), s.n), carray(floats(s.grads), s.n)
-    v = carray(floats(carray(addresses(s.slots), 1)[0]), s.n)
-    for i in range(s.start, s.stop):
+    p, g = carray(floats(s.params), s.n)[s.start : s.stop], carray(floats(s.grads), s.n)[s.start : s.stop]
+    v = carray(floats(carray(addresses(s.slots), 1)[0]), s.n)[s.start : s.stop]
+    for i in range(len(p)):  # from 0, so that numba knows no index to be negative, and makes vectors of the loop
         v[i] = mu * v[i] - lr * g[i]
         p[i] += v[i]
     return 0
