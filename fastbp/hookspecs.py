@@ -77,9 +77,10 @@ def register_optimizers(register: Register) -> None:
     * ``slots()``: the initial value of each state vector it needs, a tuple of floats;
     * ``step(params, grads, slots, t, hyper)``: one update, in place. `params` and `grads` are float32 (n_params,), all
       tensors of the network in one vector, and `grads` is not to be changed; `slots` is float32 (n_slots, n_params);
-      `t` is the number of this step, from 1; `hyper` is a dict with the fields by name, "learning_rate" being the
-      number for this step. Gradients come clipped. Padding between tensors is 0 in all of them and must stay 0. If it
-      raises, `params` and `slots` are put back, and the exception reaches the caller with a note of the distribution.
+      `t` is the number of this step, from 1; `hyper` is a dict with the fields by name, the same in every step, except
+      that "learning_rate" is the number for this step. Gradients come clipped. Padding between tensors is 0 in all of
+      them and must stay 0. If it raises, `params` and `slots` are put back, and the exception reaches the caller with a
+      note of the distribution.
 
     Parameters
     ----------

@@ -174,8 +174,8 @@ cdef class Engine:
         run.done += 1
         return True
 
-    # A compiled step that may fail, as C has no memory of its own, would take the same steps again. So the state is kept
-    # only now and then, and a failure goes back there and trains up to the failed step once more, to the same bits.
+    # A compiled step is made of what it is handed alone, so it can be taken again to the same bits. Where one may fail,
+    # the state is kept only now and then; a failure goes back there, and trains up to the failed step once more.
 
     cdef bint replays(self) noexcept nogil:
         """Whether failed steps are undone in this way: Python may do something else when asked again."""
