@@ -1,8 +1,8 @@
 """What it costs that an optimizer is a plug-in, and that plug-ins are installed: ``python -m bench.plugin_cost``.
 
-Momentum as `fastbp plugins new` writes it, in C and in Python, and compiled by numba where that is installed, beside
-fastbp's own: epochs of net A in turns, ratios round by round. Then `import fastbp` and a first use of built-in names,
-with 100 plug-ins installed and with none.
+Momentum as `fastbp plugins new` writes it, in C and in Python (with `axpby`), in NumPy alone, and compiled by numba
+where that is installed, beside fastbp's own: epochs of net A in turns, ratios round by round. Then `import fastbp` and
+a first use of built-in names, with 100 plug-ins installed and with none.
 """
 
 import os
@@ -24,14 +24,36 @@ ROUNDS = 15
 N_PLUGINS = 100
 FLAGS = "FASTBP_SPLIT | FASTBP_NO_FAIL"
 START = "import fastbp; from fastbp import registry; registry.make('optimizer', 'adam'); registry.make('loss', 'mse')"
-PYTHON_SGD = """
+IN_PYTHON = """
+from dataclasses import dataclass
 from fastbp.optimizers import Optimizer
+from fastbp.vectors import axpby
 
-class Plain(Optimizer):
-    name = "plain"
+class NumPySGD(Optimizer):
+    name = "numpy_sgd"
 
     def step(self, params, grads, slots, t, hyper):
         params -= hyper["learning_rate"] * grads
+
+class SGD(Optimizer):
+    name = "axpby_sgd"
+
+    def step(self, params, grads, slots, t, hyper):
+        axpby(-hyper["learning_rate"], grads, 1.0, params)
+
+@dataclass
+class NumPyMomentum(Optimizer):
+    momentum: float = 0.9
+    name = "numpy_momentum"
+
+    def slots(self):
+        return (0.0,)
+
+    def step(self, params, grads, slots, t, hyper):
+        v = slots[0]
+        v *= hyper["momentum"]
+        v -= hyper["learning_rate"] * grads
+        params += v
 """
 
 
@@ -73,19 +95,21 @@ def contestants(folder: Path) -> dict[str, tuple[str, Any]]:
     from fastbp.optimizers import SGD
 
     names: dict[str, Any] = {"__name__": __name__}
-    exec(PYTHON_SGD, names)
+    exec(IN_PYTHON, names)
     rate = {"learning_rate": 0.01}
     classes = {
         "momentum": SGD,
         "momentum in C": compiled(folder, "quick", FLAGS),
         "momentum in C, may fail": compiled(folder, "careful", "FASTBP_SPLIT"),
         "momentum in Python": in_python(folder, "slow", "Slow"),
+        "momentum in NumPy": names["NumPyMomentum"],
         **with_numba(),
     }
     return {
         **{name: ("momentum", cls(momentum=0.9, **rate)) for name, cls in classes.items()},
         "sgd": ("sgd", SGD(**rate)),
-        "sgd in Python": ("sgd", names["Plain"](**rate)),
+        "sgd in Python": ("sgd", names["SGD"](**rate)),
+        "sgd in NumPy": ("sgd", names["NumPySGD"](**rate)),
     }
 
 

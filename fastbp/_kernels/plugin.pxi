@@ -2,7 +2,7 @@
 # as the built-in kernels. A struct that is shorter than ours comes from an older header: what it lacks is 0.
 from cpython.pycapsule cimport PyCapsule_CheckExact, PyCapsule_GetName, PyCapsule_GetPointer
 
-from fastbp.errors import PluginError
+from fastbp.errors import ArgumentError, PluginError
 
 cdef enum:
     SIZE_LIMIT = 4096           # no struct of ours will grow beyond it: a larger size is garbage
@@ -140,6 +140,28 @@ cdef object step_error(Optimizer *o):
     if o.code == FASTBP_BAD_ARGUMENT and reason is None:
         reason = "gemm cannot work on what it was given"
     return PluginError(f"Step {o.t} failed with code {o.code}{f': {reason}' if reason else ''}; the weights are those before it.")
+
+
+def axpby(float a, const float[::1] x, float b, float[::1] y):
+    """`y = a * x + b * y` in place, in one pass: what an optimizer in Python can do several times faster than in NumPy.
+
+    x, y: float32 vectors (n,); x may be y, but not overlap it otherwise.
+    """
+    cdef Py_ssize_t n = y.shape[0]
+    if x.shape[0] != n:
+        raise ArgumentError(f"axpby needs vectors of one length; got {x.shape[0]} and {n} elements.")
+    if n > OPTIMIZER_SLICE:
+        with nogil:
+            axpby_pass(a, &x[0], b, &y[0], n)
+    elif n:
+        axpby_pass(a, &x[0], b, &y[0], n)
+
+
+cdef void axpby_pass(float a, const float *x, float b, float *y, Py_ssize_t n) noexcept nogil:
+    # y (n) = a x (n) + b y
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = a * x[i] + b * y[i]
 
 
 # -- losses --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from fastbp._kernels.reference_losses import (
 )
 from fastbp._kernels.reference_optimizers import (
     OPTIMIZERS,
+    axpby,
     clip_by_global_norm,
     clip_by_norm,
     clip_by_value,
@@ -36,6 +37,7 @@ __all__ = [
     "OPTIMIZERS",
     "activation",
     "activation_backward",
+    "axpby",
     "batch_normalization_backward",
     "batch_normalization_forward",
     "clip_by_global_norm",

@@ -161,6 +161,11 @@ def optimizer_step(
     entry.step(params, grads, slots, t, h)
 
 
+def axpby(a: float, x: Float64, b: float, y: Float64) -> None:
+    """``y = a * x + b * y``, in place (n,)."""
+    y[...] = a * x + b * y
+
+
 def global_norm(grads: Float64) -> float:
     """Euclidean norm of the whole vector."""
     return float(np.sqrt(np.square(grads).sum()))

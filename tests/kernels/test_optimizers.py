@@ -86,3 +86,24 @@ def test_nan_gradient_is_not_hidden(core, name, options):
     if name != "adamax" and not hyper.get("amsgrad"):  # max() ignores a NaN, as in Keras
         assert np.isnan(params[11])
     assert np.isfinite(np.delete(params, 11)).all()
+
+
+@pytest.mark.parametrize(("a", "b"), [(-0.01, 1.0), (0.25, 0.75), (1.0, 0.0)])
+def test_axpby_agrees_with_float64(core, a, b):
+    rng = np.random.default_rng(0)
+    for n in SIZES:
+        x, y = rng.standard_normal((2, n)).astype(np.float32)
+        exact = y.astype(np.float64)
+        reference.axpby(a, x.astype(np.float64), b, exact)
+        core.axpby(a, x, b, y)
+        np.testing.assert_allclose(y, exact, rtol=1e-6, atol=1e-6)
+    core.axpby(a, y, b, y)
+    np.testing.assert_allclose(y, (a + b) * exact, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "y", [np.zeros(3, np.float32), np.zeros(4), np.zeros(8, np.float32)[::2], np.zeros((2, 2), "f")]
+)
+def test_axpby_refuses_what_does_not_fit(core, y):
+    with pytest.raises(ValueError, match=r"one length|mismatch|contiguous|dimensions"):
+        core.axpby(1.0, np.zeros(4, np.float32), 1.0, y)
