@@ -322,7 +322,7 @@ CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
     [
         (CRASH, (), "the process crashed: SIGSEGV"),
         ("os._exit(3)", (), "the process crashed: exit code 3"),
-        ("time.sleep(60)", ("--timeout", 8), "not done after 8 s"),
+        ("time.sleep(60)", ("--timeout", 12), "not done after 12 s"),
     ],
 )
 def test_plugins_check_survives_what_crashes_or_hangs(cli, tmp_path, monkeypatch, in_step, words, reason):
