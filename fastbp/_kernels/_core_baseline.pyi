@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 
 FUSED: dict[str, str]
+AMX: bool
+PARTS_LIMITS: tuple[float, ...]
 
 class Plan:
     max_rows: int
@@ -25,6 +27,8 @@ class Plan:
         max_rows: int,
         n_threads: int = 1,
         input_gradient: bool = False,
+        n_parts: int = 0,
+        parts_limit: float | None = None,
     ) -> None: ...
     def set_loss(
         self,
@@ -81,7 +85,12 @@ def all_finite(x: Float32) -> bool: ...
 def read_capsule(kind: str, name: str, capsule: Any) -> dict[str, Any]: ...
 def axpby(a: float, x: Float32, b: float, y: Float32) -> None: ...
 def matmul(
-    a: Float32, b: Float32, bias: Float32 | None = None, out: Float32 | None = None, n_threads: int = 1
+    a: Float32,
+    b: Float32,
+    bias: Float32 | None = None,
+    out: Float32 | None = None,
+    n_threads: int = 1,
+    n_parts: int = 0,
 ) -> Float32: ...
 def activation_forward_kernel(name: str, z: Float32, alpha: float = 0.0, n_threads: int = 1) -> Float32: ...
 def activation_backward_kernel(

@@ -33,6 +33,9 @@ ctypedef struct Context:
     double next_poll
     float *pack_a       # PACK_A floats
     float *pack_b       # pack_b_floats() of the widest right-hand side
+    int n_parts         # bfloat16 numbers that an operand is split into; 0: float32 kernels alone
+    double parts_limit  # see PARTS_LIMITS
+    float *parts        # room for the split operands
     void *errors        # the list that an exception is appended to
 
 

@@ -2,6 +2,7 @@
 include "context.pxi"
 include "random.pxi"
 include "gemm.pxi"
+include "gemm_bf16.pxi"
 include "activations.pxi"
 include "layers.pxi"
 include "losses.pxi"

@@ -198,6 +198,8 @@ cdef void gemm(Context *ctx, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const flo
     g.strips = cut(m, ceil_div(m, TILE_ROWS[g.panels.size + (g.panels.extra > 0)]))
     g.pack_a = g.packed and (a_row == 1 or k > 64) and g.panels.parts > 1
     g.groups = column_groups(&g, n_threads)
+    if ctx.n_parts and parts_pay(m, n, k, ctx.parts_limit) and gemm_parts(&g, n_threads):
+        return
     if k == 0:
         without_terms(&g)
     if done.b_sums != NULL and (k == 0 or not g.packed):

@@ -5,6 +5,7 @@ cdef class Scratch:
     cdef Context ctx
     cdef list errors
     cdef float[::1] memory
+    cdef float[::1] parts
     cdef Py_ssize_t n_cols
 
     def __init__(self, Py_ssize_t n_cols):
@@ -14,6 +15,17 @@ cdef class Scratch:
         self.ctx.errors = <void *>self.errors
         self.ctx.pack_a = &self.memory[0]
         self.ctx.pack_b = self.ctx.pack_a + PACK_A
+        self.parts = self.memory[:0]
+
+    cdef int split(self, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int n_parts) except -1:
+        """Let the next product split its operands, whatever their size."""
+        cdef Py_ssize_t room = parts_floats(m, n, k, n_parts) + ALIGNMENT
+        if self.parts.shape[0] < room:
+            self.parts = np.empty(room, np.float32)
+        self.ctx.n_parts = n_parts
+        self.ctx.parts_limit = INFINITY
+        self.ctx.parts = aligned(&self.parts[0])
+        return 0
 
 
 cdef Scratch last_scratch = Scratch(0)
@@ -26,6 +38,7 @@ cdef Context *make_context(Py_ssize_t n_cols, int n_threads) except NULL:
         last_scratch = Scratch(n_cols)
     last_scratch.errors.clear()
     last_scratch.ctx.stop = 0
+    last_scratch.ctx.n_parts = 0
     last_scratch.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
     last_scratch.ctx.next_poll = seconds() + POLL_SECONDS
     return &last_scratch.ctx
@@ -38,18 +51,23 @@ cdef int raise_errors() except -1:
     return 0
 
 
-def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None, out=None, int n_threads=1):
-    """out (m, n) = a (m, k) @ b (k, n) + bias (n); a and b are C-contiguous or transposed views of such."""
+def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None, out=None, int n_threads=1, int n_parts=0):
+    """out (m, n) = a (m, k) @ b (k, n) + bias (n); a and b are C-contiguous or transposed views of such.
+
+    n_parts: 1 to 3 splits both into as many bfloat16 parts, whatever their size."""
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n = b.shape[1]
     cdef float[:, ::1] c
+    cdef Context *ctx = make_context(n, n_threads)
     cdef Epilogue done = PLAIN
+    if n_parts:
+        last_scratch.split(m, n, k, n_parts)
     if out is None:
         out = np.empty((m, n), np.float32)
     c = out
     if bias is not None and n:
         done.bias = &bias[0]
     if m and n:
-        gemm(make_context(n, n_threads), m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4,
+        gemm(ctx, m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4,
              &b[0, 0] if k else NULL, b.strides[0] // 4, b.strides[1] // 4, &c[0, 0], &done)
         raise_errors()
     return out

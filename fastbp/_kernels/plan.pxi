@@ -6,18 +6,25 @@ cdef enum:
     ALIGNMENT = 16              # floats in 64 bytes
 
 
+cdef inline float *aligned(float *p) noexcept:
+    """p, or the next 64-byte boundary."""
+    return <float *>((<size_t>p + 63) & ~<size_t>63)
+
+
 cdef class Plan(Engine):
     """A network made ready to run on batches of at most `max_rows` rows.
 
     specs: a dict for each layer (see `layers.Layer.plan_spec`). params, grads: flat float32 vectors; state: running
-    statistics. Every method may be called from any thread; calls on one plan wait for each other.
+    statistics. n_parts: how many bfloat16 numbers products split a float32 into, where they are large enough for
+    `parts_limit` (default: see PARTS_LIMITS); 0 leaves all to the float32 kernels. Every method may be called from any
+    thread; calls on one plan wait for each other.
     """
     cdef list arrays
     cdef list errors
     cdef object lock
 
     def __init__(self, list specs, float[::1] params, float[::1] grads, float[::1] state, Py_ssize_t max_rows,
-                 int n_threads=1, bint input_gradient=False):
+                 int n_threads=1, bint input_gradient=False, int n_parts=0, parts_limit=None):
         self.lock = threading.Lock()
         self.errors = []
         self.arrays = [params, grads, state]
@@ -38,12 +45,13 @@ cdef class Plan(Engine):
             self.add_layer(&self.layers[i], spec, address(state))
         self.connect(input_gradient)
         self.allocate_scratch(specs, n_threads)
+        self.allocate_parts(specs, n_parts, PARTS_LIMITS[n_parts] if parts_limit is None else parts_limit)
 
     cdef float *floats(self, Py_ssize_t n):
         """n floats on a 64-byte boundary, zeroed, that live as long as the plan."""
         cdef float[::1] block = np.zeros(n + ALIGNMENT, np.float32)
         self.arrays.append(block)
-        return <float *>((<size_t>&block[0] + 63) & ~<size_t>63)
+        return aligned(&block[0])
 
     cdef int add_layer(self, Layer *l, dict spec, float *state) except -1:
         l.n_in = spec["n_in"]
@@ -112,6 +120,20 @@ cdef class Plan(Engine):
         self.ctx.pack_a = self.floats(PACK_A)
         self.ctx.pack_b = self.floats(pack_b_floats(widest))
         self.x_batch = self.floats(self.max_rows * self.n_in)
+        return 0
+
+    cdef int allocate_parts(self, list specs, int n_parts, double limit) except -1:
+        """Room for the largest product of parts: forward, weight gradient or input gradient of a dense layer."""
+        cdef Py_ssize_t room = 0, rows = self.max_rows, n_in, n_out
+        for spec in specs if n_parts else ():
+            n_in, n_out = spec["n_in"], spec["n_out"]
+            if spec["op"] == "dense" and parts_pay(rows, n_in, n_out, limit):
+                room = max(room, parts_floats(rows, n_out, n_in, n_parts), parts_floats(n_in, n_out, rows, n_parts),
+                           parts_floats(rows, n_in, n_out, n_parts))
+        if room:
+            self.ctx.n_parts = n_parts
+            self.ctx.parts_limit = limit
+            self.ctx.parts = self.floats(room)
         return 0
 
     def set_loss(self, kernel, dict options, Py_ssize_t n_true, str last_activation, origin=None):

@@ -2,7 +2,8 @@
 
 Rows are samples. Functions are pure, except that `optimizer_step`, `clip_gradients` and the moving statistics of
 `batch_normalization_forward` change their arrays in place, as the kernels do. Definitions and defaults are Keras 3's.
-The losses and optimizers live in `reference_losses` and `reference_optimizers`; all names are reachable from here.
+The losses, optimizers and split products live in `reference_losses`, `reference_optimizers` and `reference_products`;
+all names are reachable from here.
 """
 
 import math
@@ -29,6 +30,7 @@ from fastbp._kernels.reference_optimizers import (
     new_slots,
     optimizer_step,
 )
+from fastbp._kernels.reference_products import bfloat16, bfloat16_parts, split_product
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,6 +42,8 @@ __all__ = [
     "axpby",
     "batch_normalization_backward",
     "batch_normalization_forward",
+    "bfloat16",
+    "bfloat16_parts",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
@@ -57,6 +61,7 @@ __all__ = [
     "penalty_gradient",
     "per_sample_loss",
     "philox4x32",
+    "split_product",
 ]
 
 Float64 = NDArray[np.float64]

@@ -18,6 +18,7 @@
 
 typedef float vf __attribute__((vector_size(VL * 4)));
 typedef int32_t vi __attribute__((vector_size(VL * 4)));
+typedef uint32_t vu __attribute__((vector_size(VL * 4)));
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vf vf_load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
