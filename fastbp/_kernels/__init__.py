@@ -1,6 +1,6 @@
 """The compiled kernels. `load("core")` and `load("audio")` import the build that suits this processor.
 
-Set FASTBP_CPU to baseline, avx2 or avx512 to cap the choice.
+Set FASTBP_CPU to baseline, avx2, avx512 or amx to cap the choice.
 """
 
 import functools
@@ -10,7 +10,8 @@ from types import ModuleType
 
 from fastbp.errors import ArgumentError, NotBuiltError
 
-BUILDS = ("baseline", "avx2", "avx512")
+BUILDS = ("baseline", "avx2", "avx512", "amx")
+MODULES = {"amx": "avx512"}  # AMX is used within the modules built for AVX-512
 
 
 @functools.cache
@@ -25,7 +26,8 @@ def cpu_build() -> str:
 @functools.cache
 def load(part: str, build: str | None = None) -> ModuleType:
     """The kernel module `part` ("core" or "audio") in `build` (default: `cpu_build()`)."""
-    return importlib.import_module(f"fastbp._kernels._{part}_{build or cpu_build()}")
+    build = build or cpu_build()
+    return importlib.import_module(f"fastbp._kernels._{part}_{MODULES.get(build, build)}")
 
 
 def supported_builds() -> list[str]:

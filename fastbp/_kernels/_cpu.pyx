@@ -1,6 +1,9 @@
 # cython: freethreading_compatible=False
 """Which instruction sets the processor has and the operating system lets us use."""
 
+cdef extern from "amx_permission.h":
+    int amx_permitted()
+
 cdef extern from *:
     """
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -18,4 +21,5 @@ cdef extern from *:
 
 def supported():
     """Names of the builds this machine can run, slowest first."""
-    return ["baseline"] + ["avx2"] * bool(has_avx2()) + ["avx512"] * bool(has_avx512())
+    found = {"baseline": 1, "avx2": has_avx2(), "avx512": has_avx512(), "amx": has_avx512() and amx_permitted()}
+    return [name for name, usable in found.items() if usable]
