@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
     from fastbp.network import Sequential, load_model
     from fastbp.plugin_api import get_include
+    from fastbp.precision import get_precision, set_precision
     from fastbp.threads import cpu_info, get_threads, set_threads
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "errors",
     "features",
     "get_include",
+    "get_precision",
     "get_threads",
     "hookimpl",
     "initializers",
@@ -58,6 +60,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "schedules",
+    "set_precision",
     "set_threads",
     "stop",
     "tasks",
@@ -76,9 +79,11 @@ _HOMES = {
     "Sequential": "network",
     "cpu_info": "threads",
     "get_include": "plugin_api",
+    "get_precision": "precision",
     "get_threads": "threads",
     "hookimpl": "hookspecs",
     "load_model": "network",
+    "set_precision": "precision",
     "set_threads": "threads",
 }
 

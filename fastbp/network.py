@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import data, layers, losses, metrics, optimizers, threads
+from fastbp import precision as precisions
 from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from fastbp.frames import Frames
 from fastbp.parameters import FlatTensors, Float32, aligned_zeros
@@ -55,6 +56,7 @@ class Sequential:
         self.built = False
         self.stop_training = False
         self.optimizer: optimizers.Optimizer | None = None
+        self._precision: str | None = None
         for layer in layers:
             self.add(layer)
 
@@ -104,7 +106,7 @@ class Sequential:
         self.gradients = FlatTensors(self.parameters.shapes)
         self.statistics = FlatTensors({name: t.shape for name, t in self.running.items()})
         self.built = True
-        self._plans: dict[str, tuple[tuple[int, int], Any]] = {}
+        self._plans: dict[str, tuple[tuple[int, Any], Any]] = {}
         self.initialize()
         return self
 
@@ -219,6 +221,7 @@ class Sequential:
         optimizer: str | Mapping[str, Any] | optimizers.Optimizer = "rmsprop",
         loss: str | Mapping[str, Any] | losses.Loss = "mean_squared_error",
         metrics: Sequence[Any] = (),
+        precision: str | None = None,
     ) -> None:
         """Choose optimizer, loss and metrics, by name or object; the optimizer starts afresh.
 
@@ -230,14 +233,28 @@ class Sequential:
             "mse", "categorical_crossentropy", a plug-in's name, or an object of `fastbp.losses`.
         metrics
             "accuracy", "f1", ... or objects of `fastbp.metrics`.
+        precision
+            Of matrix products: "float32", "high" or "bfloat16"; None is what `fastbp.set_precision` was given.
+
+        Raises
+        ------
+        ArgumentError, UnknownNameError
+            There is no such thing.
         """
+        precision = precisions.get_precision() if precision is None else precisions.checked(precision)
         self.optimizer = copy.deepcopy(optimizers.get(optimizer))  # its schedule may carry state of its own
         self.loss = losses.get(loss)
         self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
         for metric in self.metrics:
             self._metric(metric, 2)
+        self._precision = precision
         if self.built:
             self.reset_training()
+
+    @property
+    def precision(self) -> str:
+        """Precision of matrix products: what `compile` chose, else what `fastbp.set_precision` was given."""
+        return self._precision or precisions.get_precision()
 
     def _metric(self, metric: Any, n_out: int) -> metrics.Metric:
         return copy.deepcopy(metrics.resolve(metric, self.loss.name, n_out))
@@ -375,11 +392,11 @@ class Sequential:
 
     def plan(self, purpose: str, n_rows: int) -> Any:
         """The plan for "fit", "predict" or "explicit", able to take that many rows; made when first needed."""
-        n_threads = threads.get_threads()
-        (room, made_for), plan = self._plans.get(purpose, ((-1, 0), None))
-        if room < n_rows or made_for != n_threads:
-            plan = make_plan(self, max(1, n_rows), n_threads, input_gradient=purpose == "explicit")
-            self._plans[purpose] = ((n_rows, n_threads), plan)
+        settings = threads.get_threads(), self.precision
+        (room, made_for), plan = self._plans.get(purpose, ((-1, None), None))
+        if room < n_rows or made_for != settings:
+            plan = make_plan(self, max(1, n_rows), settings[0], input_gradient=purpose == "explicit")
+            self._plans[purpose] = ((n_rows, settings), plan)
         return plan
 
     # -- to look at and to keep ----------------------------------------------------------------------------------
@@ -411,6 +428,7 @@ class Sequential:
                 "optimizer": self.optimizer.get_config(),
                 "loss": self.loss.get_config(),
                 "metrics": [m if isinstance(m, str) else m.get_config() for m in self.metrics],
+                "precision": self.precision,
             }
         return config
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastbp import registry
+from fastbp import precision, registry
 from fastbp._kernels import load
 from fastbp.optimizers import Optimizer
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def make_plan(model: "Sequential", n_rows: int, n_threads: int, input_gradient: bool = False) -> Any:
     """A plan for batches of up to `n_rows` rows; with loss and optimizer where the network is compiled."""
     plan = load("core").Plan(
-        _layer_specs(model), model.params, model.grads, model.statistics.vector, n_rows, n_threads, input_gradient
-    )
+        _layer_specs(model), model.params, model.grads, model.statistics.vector, n_rows, n_threads, input_gradient,
+        **precision.plan_options(model.precision),
+    )  # fmt: skip
     plan.set_penalties(_penalties(model))
     if model.optimizer is not None:
         n_true = 1 if model.loss.sparse else model.n_out

@@ -4,6 +4,7 @@ import os
 
 from fastbp._kernels import cpu_build, supported_builds
 from fastbp.errors import ArgumentError
+from fastbp.precision import get_precision
 
 _n_threads: int | None = None
 
@@ -42,10 +43,10 @@ def get_threads() -> int:
 
 
 def cpu_info() -> dict[str, object]:
-    """The kernels in use: "build", the builds this machine "supports", "threads" and "precision"."""
+    """The kernels in use: "build", the builds this machine "supports", "threads" and the default "precision"."""
     return {
         "build": cpu_build(),
         "supports": supported_builds(),
         "threads": get_threads(),
-        "precision": "float32",
+        "precision": get_precision(),
     }

@@ -38,11 +38,15 @@ def run(arguments: Arguments) -> None:
         "libraries": ", ".join(libraries),
         "CPU build": f"{found['build']} (this machine supports {', '.join(found['supports'])}; FASTBP_CPU caps it)",
         "threads": f"{found['threads']} (FASTBP_NUM_THREADS changes it)",
-        "precision": found["precision"],
+        "precision": f"{found['precision']} ({_products(found['build'])})",
         "cache": found["cache"],
     }
     for name, value in lines.items():
         print(f"{name:10} {value}")
+
+
+def _products(build: str) -> str:
+    return "large products run on AMX" if build == "amx" else "without AMX every precision runs in float32"
 
 
 def gather() -> dict[str, Any]:
