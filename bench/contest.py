@@ -14,6 +14,15 @@ class Absent(Exception):
     """A library cannot take part; the message says why."""
 
 
+def need_amx() -> None:
+    """Raise `Absent` where there is no AMX: fastbp's reduced precision would be float32 by another name, and others'
+    bfloat16 is emulated, which takes minutes."""
+    import fastbp
+
+    if (build := fastbp.cpu_info()["build"]) != "amx":
+        raise Absent(f"not measured, for it needs AMX and the CPU build in use is {build}")
+
+
 class Entry(NamedTuple):
     """How one library does the work.
 
@@ -89,7 +98,7 @@ class Contest:
         """
         try:
             entry = self.entries[name]()
-        except (ImportError, OSError) as error:
+        except (ImportError, OSError, Absent) as error:
             if name == OURS:
                 raise
             raise Absent(f"{name}: {error}") from error

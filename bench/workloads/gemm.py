@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from bench.contest import Contest, Entry
+from bench.contest import Contest, Entry, need_amx
 from bench.nets import NETS
 
+LEAST_REDUCED = 256  # all sides of a product for which reduced precision is measured
 SQUARES = {64: False, 128: False, 256: False, 512: False, 1024: False, 2048: False, 4096: True}  # n: slow
 N_CHECKED = 16  # rows of a product that are compared with float64
 Operands = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -32,13 +33,15 @@ def exact(make: Callable[[], Operands]) -> np.ndarray:
     return some_rows(a).astype(np.float64) @ b.astype(np.float64)
 
 
-def ours(make: Callable[[], Operands]) -> Entry:
+def ours(make: Callable[[], Operands], n_parts: int = 0, tolerance: float | None = None) -> Entry:
     import fastbp
     from fastbp._kernels import load
 
+    if n_parts:
+        need_amx()
     a, b, out = make()
     matmul, n_threads = load("core").matmul, fastbp.get_threads()
-    return Entry(lambda: matmul(a, b, None, out, n_threads), lambda: some_rows(out))
+    return Entry(lambda: matmul(a, b, None, out, n_threads, n_parts), lambda: some_rows(out), tolerance)
 
 
 def with_numpy(make: Callable[[], Operands]) -> Entry:
@@ -53,16 +56,32 @@ def with_torch(make: Callable[[], Operands]) -> Entry:
     return Entry(lambda: torch.mm(a, b, out=out), lambda: some_rows(out.numpy()))
 
 
+def with_torch_bfloat16(make: Callable[[], Operands]) -> Entry:
+    """Operands are rounded within the time that is taken, as they are for fastbp and in autocast."""
+    import torch
+
+    need_amx()
+    a, b, out = (torch.from_numpy(array) for array in make())
+    return Entry(lambda: out.copy_(a.bfloat16() @ b.bfloat16()), lambda: some_rows(out.numpy()), 2e-2)
+
+
 ENTRIES = {"fastbp": ours, "numpy": with_numpy, "torch": with_torch}
+REDUCED = {
+    "fastbp-three-parts": partial(ours, n_parts=3),
+    "fastbp-high": partial(ours, n_parts=2, tolerance=2e-5),
+    "fastbp-bfloat16": partial(ours, n_parts=1, tolerance=1e-2),
+    "torch-bfloat16": with_torch_bfloat16,
+}
 
 
 def contest(case: str, m: int, n: int, k: int, a_turned: bool, b_turned: bool, slow: bool) -> Contest:
     make = partial(operands, m, n, k, a_turned, b_turned)
+    entries = {**ENTRIES, **(REDUCED if min(m, n, k) >= LEAST_REDUCED else {})}
     return Contest(
         "gemm",
         case,
         f"matrix product {case}: {m}x{k}{'T' * a_turned} @ {k}x{n}{'T' * b_turned}",
-        {name: partial(entry, make) for name, entry in ENTRIES.items()},
+        {name: partial(entry, make) for name, entry in entries.items()},
         {"flop": 2.0 * m * n * k},
         reference=partial(exact, make),
         slow=slow,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.contest import Contest, Entry
+from bench.contest import Contest, Entry, need_amx
 from bench.nets import BETA_1, BETA_2, EPSILON, LEARNING_RATE, NETS, Arrays, Net, mean_loss, problem
 
 
@@ -21,14 +21,16 @@ def entry(net: Net, train: Callable[[], Any], weights: Callable[[], Arrays], tol
     return Entry(train, lambda: mean_loss(weights(), x, y), tolerance)
 
 
-def ours(net: Net, shuffle: bool = False) -> Entry:
+def ours(net: Net, shuffle: bool = False, precision: str = "float32") -> Entry:
     import fastbp
 
+    if precision != "float32":
+        need_amx()
     x, y, weights = problem(net)
     hidden = [fastbp.Dense(n, activation="relu") for n in net.widths[1:-1]]
     model = fastbp.Sequential([*hidden, fastbp.Dense(net.widths[-1], activation="softmax")], seed=0).build(x.shape[1])
     optimizer = fastbp.optimizers.Adam(LEARNING_RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
-    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", precision=precision)
     model.set_weights(weights)
     fit = partial(model.fit, x, y, batch_size=net.batch, epochs=1, shuffle=shuffle, verbose=0)
     return entry(net, fit, model.get_weights, tolerance=0.1 if shuffle else None)
@@ -108,16 +110,19 @@ def torch_model(net: Net, weights: Arrays) -> Any:
     return model
 
 
-def with_torch(net: Net, compiled: bool = False) -> Entry:
+def with_torch(net: Net, compiled: bool = False, bfloat16: bool = False) -> Entry:
     import torch
 
+    if bfloat16:
+        need_amx()
     x, y, weights = problem(net)
     model = torch_model(net, weights)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, (BETA_1, BETA_2), EPSILON, fused=True)
     batches = list(zip(torch.from_numpy(x).split(net.batch), torch.from_numpy(y).split(net.batch)))
 
     def loss_of(rows: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(model(rows), classes)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            return torch.nn.functional.cross_entropy(model(rows), classes)
 
     batch_loss = torch.compile(loss_of) if compiled else loss_of
 
@@ -209,6 +214,12 @@ ENTRIES: dict[str, Callable[[Net], Entry]] = {
     "sklearn": with_sklearn,
     "keras": with_keras,
 }
+REDUCED: dict[str, Callable[[Net], Entry]] = {
+    "fastbp-high": partial(ours, precision="high"),
+    "fastbp-bfloat16": partial(ours, precision="bfloat16"),
+    "torch-bfloat16": partial(with_torch, bfloat16=True),
+}
+LARGE = ("C",)  # nets whose products are large enough for reduced precision to pay
 
 
 def contests() -> Iterator[Contest]:
@@ -217,7 +228,7 @@ def contests() -> Iterator[Contest]:
             "train",
             case,
             f"epoch of net {case}: {net}, Adam, {net.n_rows:,} rows",
-            {name: partial(make, net) for name, make in ENTRIES.items()},
+            {name: partial(make, net) for name, make in {**ENTRIES, **(REDUCED if case in LARGE else {})}.items()},
             {"rows": net.n_rows, "flop": net.flop},
             tolerance=0.02,
             slow=net.slow,
