@@ -1,26 +1,7 @@
 /* Copies of parts of the operands of a product, laid out in the order in which the tiles read them. */
 #ifndef FASTBP_GEMM_PACK_H
 #define FASTBP_GEMM_PACK_H
-#include "simd.h"
-
-typedef float v4 __attribute__((vector_size(16)));
-#if defined(__clang__)
-#define PICK4(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define PICK4(a, b, ...) __builtin_shuffle(a, b, (v4i){__VA_ARGS__})
-typedef int32_t v4i __attribute__((vector_size(16)));
-#endif
-
-INLINE v4 v4_load(const float *p) { v4 v; memcpy(&v, p, sizeof v); return v; }
-
-INLINE void transpose4(v4 r[4]) {
-    v4 a = PICK4(r[0], r[1], 0, 4, 1, 5), b = PICK4(r[2], r[3], 0, 4, 1, 5);
-    v4 c = PICK4(r[0], r[1], 2, 6, 3, 7), d = PICK4(r[2], r[3], 2, 6, 3, 7);
-    r[0] = PICK4(a, b, 0, 1, 4, 5);
-    r[1] = PICK4(a, b, 2, 3, 6, 7);
-    r[2] = PICK4(c, d, 0, 1, 4, 5);
-    r[3] = PICK4(c, d, 2, 3, 6, 7);
-}
+#include "transpose.h"
 
 /* out (k, ld), its first n columns = transpose of n lines of k floats each, `stride` apart */
 static void pack_turned(float *out, ptrdiff_t ld, const float *lines, ptrdiff_t stride, ptrdiff_t n, ptrdiff_t k) {

@@ -10,33 +10,27 @@ enum { PAD_ZERO, PAD_REFLECT, PAD_SYMMETRIC, PAD_EDGE };
 
 /* x (n, VL), rows `step` vectors apart = the VL rows of p (VL, n), `ld` floats apart, times window (n) unless NULL. */
 static void lanes_load(vf *x, ptrdiff_t step, const float *p, ptrdiff_t ld, ptrdiff_t n, const float *window) {
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        ptrdiff_t m = n - i < VL ? n - i : VL;
-        vf v[VL];
-        if (m == VL)
-            for (int l = 0; l < VL; l++) v[l] = vf_load(p + l * ld + i);
-        else
-            for (int l = 0; l < VL; l++) v[l] = vf_load_n(p + l * ld + i, (int)m);
-        vf_transpose(v);
-        if (window)
-            for (ptrdiff_t j = 0; j < m; j++) x[(i + j) * step] = v[j] * window[i + j];
-        else
-            for (ptrdiff_t j = 0; j < m; j++) x[(i + j) * step] = v[j];
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        vf v[4];
+        for (int l = 0; l < 4; l++) v[l] = vf_load_quads(p + l * ld + i, 4 * ld);
+        quads_transpose(v);
+        for (int j = 0; j < 4; j++) x[(i + j) * step] = window ? v[j] * window[i + j] : v[j];
     }
+    for (; i < n; i++)
+        for (int l = 0; l < VL; l++) x[i * step][l] = window ? p[l * ld + i] * window[i] : p[l * ld + i];
 }
 
 /* The first n_rows lanes of x (n, VL) go to rows of out (n_rows, n), `ld` floats apart. */
 static void lanes_store(float *out, ptrdiff_t ld, const vf *x, ptrdiff_t n, ptrdiff_t n_rows) {
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        ptrdiff_t m = n - i < VL ? n - i : VL;
-        vf v[VL];
-        for (ptrdiff_t j = 0; j < VL; j++) v[j] = j < m ? x[i + j] : (vf){0};
-        vf_transpose(v);
-        if (m == VL)
-            for (ptrdiff_t l = 0; l < n_rows; l++) vf_store(out + l * ld + i, v[l]);
-        else
-            for (ptrdiff_t l = 0; l < n_rows; l++) vf_store_n(out + l * ld + i, v[l], (int)m);
+    ptrdiff_t i = 0;
+    for (; n_rows == VL && i + 4 <= n; i += 4) {
+        vf v[4] = {x[i], x[i + 1], x[i + 2], x[i + 3]};
+        quads_transpose(v);
+        for (int l = 0; l < 4; l++) vf_store_quads(out + l * ld + i, 4 * ld, v[l]);
     }
+    for (; i < n; i++)
+        for (ptrdiff_t l = 0; l < n_rows; l++) out[l * ld + i] = x[i][l];
 }
 
 static void lanes_zero(vf *x, ptrdiff_t n) { memset(x, 0, (size_t)n * sizeof *x); }

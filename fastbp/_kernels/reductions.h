@@ -180,7 +180,7 @@ static void reduce_flux(vf *out, const reduction *r, const vf *x, const vf *m, v
     for (ptrdiff_t k = 0; k < r->n_bins; k++) energy += x[k] * x[k];
     vf inverse = vf_ratio(vf_set1(1.0f), vf_sqrt(energy));
     for (ptrdiff_t k = 0; k < r->n_bins; k++) {
-        vf v = x[k] * inverse, d = v - ZIP(state[k], v, SHIFT_IN);
+        vf v = x[k] * inverse, d = v - SHUFFLE(state[k], v, SHIFT_IN);
         sum += d * d;
         state[k] = v;
     }

@@ -1,7 +1,8 @@
 /* One vector type for every instruction set: vf holds VL floats. GCC and Clang vector extensions carry the
- * arithmetic (+ - * / and comparisons); only partial loads and stores need intrinsics. */
+ * arithmetic (+ - * / and comparisons); only partial and split loads and stores need intrinsics. */
 #ifndef FASTBP_SIMD_H
 #define FASTBP_SIMD_H
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__AVX2__)
@@ -44,6 +45,31 @@ INLINE vf vf_load_n(const float *p, int n) {
 INLINE void vf_store_n(float *p, vf v, int n) {
     for (int i = 0; i < n; i++) p[i] = v[i];
 }
+#endif
+
+/* VL / 4 quads of floats, `ld` apart in memory, side by side. */
+#if defined(__AVX512F__)
+INLINE vf vf_load_quads(const float *p, ptrdiff_t ld) {
+    __m512 v = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(p)), _mm_loadu_ps(p + ld), 1);
+    return (vf)_mm512_insertf32x4(_mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * ld), 2), _mm_loadu_ps(p + 3 * ld), 3);
+}
+INLINE void vf_store_quads(float *p, ptrdiff_t ld, vf v) {
+    _mm_storeu_ps(p, _mm512_castps512_ps128((__m512)v));
+    _mm_storeu_ps(p + ld, _mm512_extractf32x4_ps((__m512)v, 1));
+    _mm_storeu_ps(p + 2 * ld, _mm512_extractf32x4_ps((__m512)v, 2));
+    _mm_storeu_ps(p + 3 * ld, _mm512_extractf32x4_ps((__m512)v, 3));
+}
+#elif defined(__AVX2__)
+INLINE vf vf_load_quads(const float *p, ptrdiff_t ld) {
+    return (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + ld), 1);
+}
+INLINE void vf_store_quads(float *p, ptrdiff_t ld, vf v) {
+    _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
+    _mm_storeu_ps(p + ld, _mm256_extractf128_ps((__m256)v, 1));
+}
+#else
+INLINE vf vf_load_quads(const float *p, ptrdiff_t ld) { return vf_load(p); }
+INLINE void vf_store_quads(float *p, ptrdiff_t ld, vf v) { vf_store(p, v); }
 #endif
 
 INLINE float vf_sum(vf v) {
