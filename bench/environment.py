@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any
 
 LIBRARIES = ["numpy", "scipy", "scikit-learn", "torch", "torchaudio", "keras", "jax", "onnxruntime"]
-LIBRARIES += ["soundfile", "librosa", "kaldi-native-fbank"]
+LIBRARIES += ["soundfile", "librosa", "kaldi-native-fbank", "auvux-dsp", "asrfront"]
 
 
 def limit_threads(n: int) -> None:
@@ -19,7 +19,7 @@ def limit_threads(n: int) -> None:
     """
     if "numpy" in sys.modules:
         raise RuntimeError("The number of threads must be set before NumPy is imported.")
-    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA", "FASTBP"):
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON", "FASTBP"):
         os.environ[f"{library}_NUM_THREADS"] = str(n)
     if n == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"

@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from os import PathLike, fspath
 from typing import Any
 
@@ -18,6 +19,8 @@ from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpEr
 Float32 = NDArray[np.float32]
 File = Any  # a path, or an object with open()
 Features = Callable[[Float32], Float32]
+Outcome = Float32 | FastbpError  # of a file
+MOST_AT_ONCE = 16  # files that a thread takes: to hand over each alone costs as much as to read it
 SHOWN_FAILURES = 20
 
 
@@ -100,16 +103,14 @@ def extract(
     job = _Job(features, sr, cache)
     arrays: list[Float32 | None] = []
     failures: dict[str, str] = {}
-    with _pool(_n_jobs(n_jobs, len(files))) as pool, _progress(title, len(files), verbose) as advance:
-        futures = [pool.submit(job, file) for file in files]
-        for file, future in zip(files, futures):
-            try:
-                arrays.append(future.result())
-            except FastbpError as error:
+    n_threads = _n_jobs(n_jobs, len(files))
+    with _outcomes(job, files, n_threads) as outcomes, _progress(title, len(files), verbose) as advance:
+        for file, outcome in zip(files, outcomes):
+            if isinstance(outcome, FastbpError):
                 if strict:
-                    raise of_file(file, error) from error
-                arrays.append(None)
-                failures[str(file)] = str(error)
+                    raise of_file(file, outcome) from outcome
+                failures[str(file)] = str(outcome)
+            arrays.append(None if isinstance(outcome, FastbpError) else outcome)
             advance()
     job.finish()
     return Extracted(arrays, failures, job.n_cached)
@@ -142,6 +143,7 @@ class _Job:
     cache: bool
     hits: list[str] = field(default_factory=list)
     cache_error: OSError | None = None
+    called_off: bool = False
 
     def __post_init__(self) -> None:
         self.settings = feature_cache.settings_key(self.features, self.sr) if self.cache else None
@@ -159,6 +161,17 @@ class _Job:
         if place is not None and self.cache_error is None:
             self._try(feature_cache.write, place, result)
         return result
+
+    def outcomes(self, files: Sequence[File]) -> list[Outcome]:
+        """What becomes of each file, or of those before the whole was called off."""
+        return [self.outcome(file) for file in files if not self.called_off]
+
+    def outcome(self, file: File) -> Outcome:
+        """The features of a file, or why there are none."""
+        try:
+            return self(file)
+        except FastbpError as error:
+            return error
 
     @property
     def n_cached(self) -> int:
@@ -180,9 +193,25 @@ class _Job:
 
 
 @contextmanager
+def _outcomes(job: _Job, files: list[File], n_threads: int) -> Iterator[Iterable[Outcome]]:
+    """What becomes of each file, in order: worked out in the calling thread as it is asked for, or by several."""
+    if n_threads == 1:
+        yield map(job.outcome, files)
+        return
+    size = max(1, min(MOST_AT_ONCE, len(files) // (4 * n_threads)))
+    parts = [files[start : start + size] for start in range(0, len(files), size)]
+    with _pool(n_threads) as pool:
+        try:
+            yield chain.from_iterable(pool.map(job.outcomes, parts))
+        finally:
+            job.called_off = True
+
+
+@contextmanager
 def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that, when something goes wrong, start on nothing more and are not waited for."""
-    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="fastbp-extract")
+    share = max(1, threads.get_threads() // n_threads)
+    pool = ThreadPoolExecutor(n_threads, "fastbp-extract", threads.set_worker_threads, (share,))
     try:
         yield pool
     except BaseException:

@@ -1,12 +1,14 @@
 """How many threads the kernels may use, and which processor features they found."""
 
 import os
+import threading
 
 from fastbp._kernels import cpu_build, supported_builds
 from fastbp.errors import ArgumentError
 from fastbp.precision import get_precision
 
 _n_threads: int | None = None
+_of_worker = threading.local()
 
 
 def _checked(value: object, source: str) -> int:
@@ -33,8 +35,18 @@ def set_threads(n: int) -> None:
     _n_threads = _checked(n, "The number of threads")
 
 
+def set_worker_threads(n: int) -> None:
+    """Let kernels that the calling thread calls use up to `n` threads: its share, where several do one job."""
+    _of_worker.n_threads = n
+
+
 def get_threads() -> int:
-    """The most threads in use: what `set_threads` said, else FASTBP_NUM_THREADS, else this process's processors."""
+    """The most threads in use: what `set_threads` said, else FASTBP_NUM_THREADS, else this process's processors.
+
+    In a thread that fastbp started to share work with others, its part of them.
+    """
+    if (share := getattr(_of_worker, "n_threads", None)) is not None:
+        return share
     if _n_threads is not None:
         return _n_threads
     if given := os.environ.get("FASTBP_NUM_THREADS"):

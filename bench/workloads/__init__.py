@@ -5,7 +5,7 @@ from importlib import import_module
 
 from bench.contest import Contest
 
-WORKLOADS = ("gemm", "dense", "optimizer", "train", "predict", "features", "files", "process")
+WORKLOADS = ("gemm", "dense", "optimizer", "train", "predict", "features", "stft", "stream", "files", "process")
 
 
 def contests(only: Iterable[str] = (), slow: bool = False) -> list[Contest]:

@@ -2,17 +2,24 @@
 # instructions whatever its neighbours are, so the bits do not depend on how a signal's frames are split into calls.
 import numpy as np
 
+from fastbp.threads import get_threads
+
 from libc.float cimport DBL_MIN
 from libc.math cimport log, sqrt
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef extern from "simd.h":
     int VL
     ctypedef struct vf:
         pass
+
+cdef extern from "parallel.h" nogil:
+    ctypedef void (*task_fn)(void *arg, Py_ssize_t task, int worker) noexcept nogil
+    enum: MAX_THREADS
+    void parallel_for(int n_threads, Py_ssize_t n_tasks, task_fn fn, void *arg) noexcept
 
 cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
@@ -41,3 +48,8 @@ cdef void *scratch(size_t n_bytes) except NULL:
     if p == NULL:
         raise MemoryError(f"no memory for {n_bytes} bytes of scratch")
     return p
+
+
+cdef int threads_for(Py_ssize_t n_tasks) except -1:
+    """How many threads share n_tasks, each large enough to be worth waking one."""
+    return 1 if n_tasks < 2 else min(n_tasks, <Py_ssize_t>MAX_THREADS, <Py_ssize_t>get_threads())

@@ -58,6 +58,11 @@ INLINE vf lanes_energy(const vf *x, ptrdiff_t step, ptrdiff_t n) {
 
 INLINE vf vf_max(vf a, vf b) { vi m = a > b; return (vf)((m & (vi)a) | (~m & (vi)b)); }
 
+/* x (n, VL) = max(x, floor) */
+static void lanes_floor(vf *x, ptrdiff_t n, float floor) {
+    for (ptrdiff_t i = 0; i < n; i++) x[i] = vf_max(vf_set1(floor), x[i]); /* NaN stays */
+}
+
 /* Natural logarithm of positive normal numbers, about 1e-7 relative: x = 2^e m with m in [sqrt(1/2), sqrt(2)),
  * log m = 2 artanh(s), s = (m-1)/(m+1), whose series in s^2 <= 0.0295 has converged after five terms. */
 INLINE vf vf_log(vf x) {

@@ -48,9 +48,9 @@ def real_fft(x: Any) -> NDArray[np.complex128]:
     return x @ np.exp(-2j * np.pi * turns)
 
 
-def project(x: Any, w: Any) -> Array:
-    """x @ w.T"""
-    return np.asarray(x, np.float64) @ np.asarray(w, np.float64).T
+def project(x: Any, w: Any, floor: float = -np.inf) -> Array:
+    """max(x, floor) @ w.T"""
+    return np.maximum(np.asarray(x, np.float64), floor) @ np.asarray(w, np.float64).T
 
 
 def pre_emphasize(x: Array, c: float) -> Array:

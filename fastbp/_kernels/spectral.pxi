@@ -8,6 +8,7 @@ cdef extern from "lanes.h" nogil:
     void lanes_remove_mean(vf *x, ptrdiff_t step, ptrdiff_t n)
     void lanes_emphasize(vf *x, ptrdiff_t step, ptrdiff_t n, float c, const float *window)
     vf lanes_energy(const vf *x, ptrdiff_t step, ptrdiff_t n)
+    void lanes_floor(vf *x, ptrdiff_t n, float floor)
     void lanes_log(vf *x, ptrdiff_t n, float floor, float gain, float offset)
     void lanes_banded(vf *y, const vf *x, const float *w, const ptrdiff_t *start, const ptrdiff_t *length,
                       ptrdiff_t n_rows)
@@ -40,21 +41,22 @@ cdef class Banded:
         lanes_banded(y, x, &self.weights[0], &self.start[0], &self.length[0], self.n_rows)
 
 
-def project(const float[:, ::1] x, Banded w):
-    """float32 (n_rows, w.n_rows) = x @ w.T for x float32 (n_rows, w.n_in); the same bits as inside a SpectralPlan."""
+def project(const float[:, ::1] x, Banded w, float floor=-np.inf):
+    """float32 (n_rows, w.n_rows) = max(x, floor) @ w.T for x float32 (n_rows, w.n_in); the same bits as in a plan."""
     cdef Py_ssize_t n_rows = x.shape[0], b, row, n
     if x.shape[1] != w.n_in:
         raise ValueError(f"rows of {x.shape[1]} values were given, the matrix takes {w.n_in}")
     result = np.empty((n_rows, w.n_rows), np.float32)
-    block_rows = np.zeros((VL, w.n_in), np.float32)
-    cdef float[:, ::1] out = result, block = block_rows
+    last = np.zeros((VL, w.n_in), np.float32)
+    last[: n_rows % VL] = x[n_rows - n_rows % VL :]
+    cdef float[:, ::1] out = result, tail = last
     cdef vf *work = <vf *>scratch((w.n_in + w.n_rows) * sizeof(vf))
     with nogil:
         for b in range((n_rows + VL - 1) // VL):
             row = b * VL
             n = min(<Py_ssize_t>VL, n_rows - row)
-            memcpy(&block[0, 0], &x[row, 0], n * w.n_in * sizeof(float))
-            lanes_load(work, 1, &block[0, 0], w.n_in, w.n_in, NULL)
+            lanes_load(work, 1, &x[row, 0] if n == VL else &tail[0, 0], w.n_in, w.n_in, NULL)
+            lanes_floor(work, w.n_in, floor)
             w.run(work + w.n_in, work)
             lanes_store(&out[row, 0], w.n_rows, work + w.n_in, w.n_rows, n)
     free(work)
@@ -171,9 +173,35 @@ cdef class SpectralPlan:
             raise ValueError("need at least one sample and no negative number of frames")
         result = np.empty((n_frames, self.n_out), np.float32)
         cdef float[:, ::1] out = result
-        cdef vf *work = <vf *>scratch(self.n_vectors() * sizeof(vf) + self.n_span() * sizeof(float))
+        cdef int n_threads = threads_for(n_frames * self.n_fft // TASK_SAMPLES)
+        cdef FrameTasks tasks
+        tasks.plan, tasks.y, tasks.n, tasks.first = <void *>self, &y[0], y.shape[0], first
+        tasks.n_frames, tasks.n_work = n_frames, self.n_vectors() + (self.n_span() + VL - 1) // VL
+        tasks.size = n_frames if n_threads == 1 else TASK_FRAMES
+        tasks.work = <vf *>scratch(n_threads * tasks.n_work * sizeof(vf))
         with nogil:
             if n_frames:
-                self.fill(&out[0, 0], &y[0], y.shape[0], n_frames, first, work)
-        free(work)
+                tasks.out = &out[0, 0]
+                parallel_for(n_threads, (n_frames + tasks.size - 1) // tasks.size, fill_frames, &tasks)
+        free(tasks.work)
         return result
+
+
+cdef enum:
+    TASK_FRAMES = 128      # that a thread takes at a time
+    TASK_SAMPLES = 131072  # of all frames of a run, for each thread: fewer are done before another has woken
+
+
+cdef struct FrameTasks:
+    void *plan
+    float *out
+    const float *y
+    vf *work  # (n_threads, n_work, VL)
+    Py_ssize_t n, n_frames, first, size, n_work
+
+
+cdef void fill_frames(void *arg, Py_ssize_t task, int worker) noexcept nogil:
+    cdef FrameTasks *a = <FrameTasks *>arg
+    cdef Py_ssize_t t = task * a.size
+    (<SpectralPlan>a.plan).fill(a.out + t * (<SpectralPlan>a.plan).n_out, a.y, a.n, min(a.size, a.n_frames - t),
+                                a.first + t, a.work + worker * a.n_work)

@@ -4,7 +4,7 @@ from cpython.buffer cimport (
     Py_buffer, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.stdlib cimport realloc
-from libc.string cimport memmove, memset, strcmp
+from libc.string cimport memmove, strcmp
 
 
 cdef class FrameStream:

@@ -7,13 +7,36 @@ cdef extern from "temporal.h" nogil:
     uint32_t largest_bits(const float *x, ptrdiff_t n)
 
 
+cdef enum:
+    PEAK_SAMPLES = 524288  # that a thread takes at a time
+
+
+cdef struct PeakTasks:
+    const float *y
+    Py_ssize_t n
+    uint32_t bits[MAX_THREADS]
+
+
+cdef void find_peak(void *arg, Py_ssize_t task, int worker) noexcept nogil:
+    cdef PeakTasks *a = <PeakTasks *>arg
+    cdef Py_ssize_t first = task * PEAK_SAMPLES
+    cdef uint32_t bits = largest_bits(a.y + first, min(<Py_ssize_t>PEAK_SAMPLES, a.n - first))
+    a.bits[worker] = max(a.bits[worker], bits)
+
+
 def peak(const float[::1] y):
     """Largest |y|; infinite or NaN if any sample is."""
+    cdef PeakTasks tasks
+    cdef Py_ssize_t n_tasks = (y.shape[0] + PEAK_SAMPLES - 1) // PEAK_SAMPLES
+    cdef int n_threads = threads_for(n_tasks), i
     cdef uint32_t bits = 0
     cdef float value
-    if y.shape[0]:
-        with nogil:
-            bits = largest_bits(&y[0], y.shape[0])
+    tasks.y, tasks.n = &y[0] if n_tasks else NULL, y.shape[0]
+    memset(tasks.bits, 0, sizeof(tasks.bits))
+    with nogil:
+        parallel_for(n_threads, n_tasks, find_peak, &tasks)
+    for i in range(n_threads):
+        bits = max(bits, tasks.bits[i])
     memcpy(&value, &bits, sizeof(float))
     return value
 

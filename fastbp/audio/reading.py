@@ -17,6 +17,7 @@ from fastbp.audio.resampling import resample
 from fastbp.errors import ArgumentError, AudioError
 
 BLOCK_SAMPLES = 1 << 18  # 1 MB of float32: the most that a lying header makes us allocate in vain
+WITHIN_FULL_SCALE = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "ULAW", "ALAW"}  # whatever their bits are
 MAX_LEVEL = 2.0**31  # some write floats at the scale of integers; beyond those it is no sound
 MPEG_SLACK = 2 * 1152  # frames; encoders disagree on whether the codec's delay and padding count
 MPEG_WHOLE = 0.9  # of the file; an estimated length that stops before this share of the bytes is wrong
@@ -126,7 +127,8 @@ def read_segment(sound: Sound, start: int, n_wanted: int, mono: bool, at_most: i
     sound.go_to(start)
     done = 0
     while done < n_wanted and len(block := sound.read_block(min(at_most, n_wanted - done))):
-        _check_level(block, sound.name)
+        if sound.info.subtype not in WITHIN_FULL_SCALE:
+            _check_level(block, sound.name)
         yield _mix(block) if mono else np.ascontiguousarray(block.T)
         done += len(block)
     if done < n_wanted or start + done == sound.info.frames:

@@ -64,7 +64,10 @@ class Feature:
         ArgumentTypeError
             y is of a type that holds no samples.
         """
-        samples = as_waveform(y)
+        return self.of_samples(as_waveform(y))
+
+    def of_samples(self, samples: FloatArray) -> FloatArray:
+        """What a call gives for samples that `as_waveform` has checked, which several features need not do again."""
         n_frames = self.require_frames(len(samples))
         try:
             return self.compute(samples, n_frames)

@@ -11,7 +11,7 @@ from fastbp.features.base import Feature, FloatArray
 from fastbp.features.gammatone import gammatone_filters
 from fastbp.features.parameters import LOGS
 from fastbp.features.presets import Conventions
-from fastbp.features.spectral import Spectrogram
+from fastbp.features.spectral import Spectrogram, lowest
 
 _CEPSTRUM = ("n_filters", "fmin", "fmax", "floor", "dct_norm", "lifter", "lifter_start")
 
@@ -112,9 +112,7 @@ class LFCC(_Cepstral):
         if self.top_db == 0:
             return self._fused_plan.run(y, n_frames)
         bands = self._plan.run(y, n_frames)
-        reach = self.top_db * LOGS[self.log][0] / LOGS["db"][0]
-        np.maximum(bands, bands.max() - np.float32(reach), out=bands)
-        return load("audio").project(bands, self._basis)
+        return load("audio").project(bands, self._basis, lowest(bands, self.top_db, self.log))
 
 
 class GFCC(_Cepstral):

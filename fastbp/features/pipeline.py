@@ -79,7 +79,7 @@ class Pipeline:
         """The joined features of y before any step: float32 (n_frames, n)."""
         samples = self._normalized(as_waveform(y))
         found = {i: part for group, shared in self._shared for i, part in zip(group, shared(samples))}
-        parts = [found[i] if i in found else feature(samples) for i, feature in enumerate(self.features)]
+        parts = [found[i] if i in found else feature.of_samples(samples) for i, feature in enumerate(self.features)]
         counts = {feature.name: len(part) for feature, part in zip(self.features, parts)}
         if len(set(counts.values())) > 1:
             raise ArgumentError(
@@ -203,7 +203,7 @@ class Pipeline:
         if self.normalize == "none":
             return samples
         level = clip_level(samples, self.normalize)
-        return samples * np.float32(TARGET_LEVEL[self.normalize] / level) if level > 0 else samples
+        return as_waveform(samples * np.float32(TARGET_LEVEL[self.normalize] / level)) if level > 0 else samples
 
 
 def _flatten(items: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from fastbp.errors import ArgumentError
 from fastbp.features import filters
 from fastbp.features.base import Feature, FloatArray
 from fastbp.features.presets import Conventions
-from fastbp.features.spectral import LogMel
+from fastbp.features.spectral import LogMel, limited
 
 _LOG_MEL = tuple(name for name in LogMel.parameters if name != "relative")
 
@@ -63,7 +63,7 @@ class OnsetStrength(LogMel):
 
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """The rises, out of log-mel bands."""
-        bands, n, first = self.limited(columns), len(columns), self.history_frames or 0
+        bands, n, first = limited(columns, self.top_db, self.log), len(columns), self.history_frames or 0
         rises = np.maximum(bands[self.lag :] - bands[: -self.lag], 0).mean(axis=1, keepdims=True)
         return np.concatenate([np.zeros((min(first, n), 1), np.float32), rises[: max(n - first, 0)]])
 

@@ -221,17 +221,21 @@ class LogMel(MelSpectrogram):
         """Features of the same log-mel bands share them."""
         return LogMel, *(getattr(self, name) for name in (*MelSpectrogram.parameters, *_LOG))
 
-    def limited(self, bands: FloatArray) -> FloatArray:
-        """Bands no further than top_db below the clip's largest."""
-        if self.top_db == 0:
-            return bands
-        reach = self.top_db * LOGS[self.log][0] / LOGS["db"][0]
-        return np.maximum(bands, bands.max() - np.float32(reach))
-
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """Log-mel bands, limited by top_db, relative to their mean if asked for."""
-        bands = self.limited(columns)
+        bands = limited(columns, self.top_db, self.log)
         return bands - bands.mean(axis=1, keepdims=True) if self.relative else bands
+
+
+def lowest(bands: FloatArray, top_db: float, log: str) -> np.float32:
+    """What lies top_db below the largest of log-mel bands; top_db=0 sets no limit."""
+    reach = top_db * LOGS[log][0] / LOGS["db"][0]
+    return bands.max() - np.float32(reach) if top_db else np.float32(-np.inf)
+
+
+def limited(bands: FloatArray, top_db: float, log: str) -> FloatArray:
+    """Log-mel bands no lower than `lowest`."""
+    return np.maximum(bands, lowest(bands, top_db, log)) if top_db else bands
 
 
 class MFCC(LogMel):
@@ -326,7 +330,8 @@ class MFCC(LogMel):
 
     def from_columns(self, columns: FloatArray) -> FloatArray:
         """Coefficients and deltas, out of log-mel bands."""
-        return self._with_deltas(load("audio").project(self.limited(columns), self._basis))
+        limit = lowest(columns, self.top_db, self.log)
+        return self._with_deltas(load("audio").project(columns, self._basis, limit))
 
     def compute_alone(self, y: FloatArray, n_frames: int) -> FloatArray:
         """Coefficients and deltas of checked samples; in one pass unless top_db asks for the whole clip first."""

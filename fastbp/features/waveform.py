@@ -42,6 +42,8 @@ def as_waveform(y: Any) -> NDArray[np.float32]:
 
 
 def _as_float32(y: NDArray[Any]) -> NDArray[np.float32]:
+    if y.dtype == np.float32:
+        return np.ascontiguousarray(y)
     if y.dtype.name in _PCM:
         zero, full = _PCM[y.dtype.name]
         return (y.astype(np.float32) - np.float32(zero)) * np.float32(1 / full)

@@ -98,6 +98,30 @@ def test_two_steps_give_the_bits_of_one(audio):
     fused = audio.SpectralPlan(96, 23, np.ones(96), **stages, dct=dct).run(y, 100)
     np.testing.assert_array_equal(audio.project(bands, audio.Banded(dct)), fused)
     close(fused, reference_audio.project(bands, dct))
+    close(audio.project(bands, audio.Banded(dct), -2.0), reference_audio.project(bands, dct, -2.0))
+
+
+@pytest.mark.parametrize("n_frames", [1, 255, 256, 257, 2000])
+@pytest.mark.parametrize("offset", [-2000, 0])
+def test_frames_have_the_same_bits_on_any_number_of_threads(audio, threads, n_frames, offset):
+    y = noise(1031 + 1000 * n_frames)
+    kinds = ("bands", "flux")  # flux depends on the frame before
+    reductions = [audio.Reduction(kind, 1025, matrix=np.eye(7, 1025) if kind == "bands" else None) for kind in kinds]
+    plan = audio.ReductionPlan(reductions, 2048, 1000, np.hanning(2048), offset=offset)
+    found = [(threads(n), plan.run(y, n_frames))[1] for n in (1, 2, 3, 64)]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+def test_the_peak_is_found_wherever_it_lies_and_whoever_looks(audio, threads):
+    y = noise(2_000_003)
+    for place in (0, 524_287, 524_288, 1_500_000, 2_000_002):
+        for value in (-9.0, np.nan, np.inf):
+            y[place], before = value, y[place]
+            for n in (1, 2, 3):
+                threads(n)
+                np.testing.assert_equal(audio.peak(y), abs(value))
+            y[place] = before
 
 
 def test_one_plan_in_several_threads(audio):
