@@ -83,7 +83,7 @@ def ours() -> Entry:
 
 
 def each(mfcc: Callable[[Waveform], np.ndarray]) -> Entry:
-    """An entry that works out the statistics of mfcc (n_mfcc, n_frames) of each file, on as many threads as everyone."""
+    """An entry that works out the statistics of mfcc (n_mfcc, n_frames) of each file, on all threads there are."""
     import soundfile
 
     paths, n_threads = files(N_FILES, SECONDS), threads()

@@ -5,6 +5,8 @@ cdef extern from "lanes.h" nogil:
     void lanes_load(vf *x, ptrdiff_t step, const float *p, ptrdiff_t ld, ptrdiff_t n, const float *window)
     void lanes_store(float *out, ptrdiff_t ld, const vf *x, ptrdiff_t n, ptrdiff_t n_rows)
     void lanes_zero(vf *x, ptrdiff_t n)
+    void prefetch_read(const float *p, ptrdiff_t n)
+    void prefetch_write(const float *p, ptrdiff_t n)
     void lanes_remove_mean(vf *x, ptrdiff_t step, ptrdiff_t n)
     void lanes_emphasize(vf *x, ptrdiff_t step, ptrdiff_t n, float c, const float *window)
     vf lanes_energy(const vf *x, ptrdiff_t step, ptrdiff_t n)
@@ -160,9 +162,13 @@ cdef class SpectralPlan:
                    vf *work) noexcept nogil:
         # out (n_frames, n_out) = frames from `first` on of y (n); work has room for n_vectors() and a span of samples
         cdef float *span = <float *>(work + self.n_vectors())
-        cdef Py_ssize_t t = 0
+        cdef Py_ssize_t t = 0, seen
         self.begin(y, n, first, work)
         while t < n_frames:
+            seen = self.offset + (first + t) * self.hop_length + self.n_span()
+            if 0 <= seen and self.hop_length <= self.win_length:
+                prefetch_read(y + seen, min(VL * self.hop_length, n - seen))
+            prefetch_write(out + t * self.n_out, min(<Py_ssize_t>VL, n_frames - t) * self.n_out)
             lanes_store(out + t * self.n_out, self.n_out, self.block(self.frames(y, n, first + t, span), work),
                         self.n_out, min(<Py_ssize_t>VL, n_frames - t))
             t += VL
