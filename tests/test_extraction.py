@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from fastbp import audio, feature_cache
+from fastbp import audio, feature_cache, get_threads
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError
 from fastbp.extraction import CacheWarning, FilesLeftOutWarning, extract, failure_table, warn_of_failures
 from fastbp.features import MFCC, ZeroCrossingRate
@@ -46,6 +46,14 @@ def test_arrays_are_those_of_the_feature_in_the_order_of_the_files(files, n_jobs
     found = extract(files, FEATURES, SR, n_jobs=n_jobs, cache=False)
     assert same(found.arrays, [FEATURES(audio.load(path)[0]) for path in files])
     assert (found.failures, found.n_cached, found.usable.tolist()) == ({}, 0, list(range(7)))
+
+
+@pytest.mark.parametrize(("n_threads", "n_jobs", "share"), [(4, 2, 2), (4, 3, 1), (2, 2, 1), (1, 2, 1), (4, 1, 4)])
+def test_kernels_keep_to_the_share_of_threads_of_the_files_they_work_for(files, threads, n_threads, n_jobs, share):
+    threads(n_threads)
+    found = extract(files, lambda y: np.full((1, 1), get_threads()), SR, n_jobs=n_jobs, cache=False)
+    assert {int(array[0, 0]) for array in found.arrays} == {share}
+    assert get_threads() == n_threads
 
 
 def test_files_are_resampled_and_mixed(tmp_path):
