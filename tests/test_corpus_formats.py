@@ -1,5 +1,6 @@
 """Listings of AudioFolders, WebDataset archives and Parquet files, and the sounds read out of them."""
 
+import functools
 import io
 import json
 import os
@@ -20,6 +21,7 @@ RNG = np.random.default_rng(0)
 WAVES = [0.1 * RNG.standard_normal(800 + 100 * i).astype(np.float32) for i in range(7)]
 
 
+@functools.cache  # libsndfile writes the second into the file
 def wav(number):
     """The bytes of a sound file; another number, another sound."""
     stream = io.BytesIO()

@@ -72,7 +72,9 @@ cdef void add_square(Gemm *g, const float *sums, Py_ssize_t i0, Py_ssize_t j0) n
     cdef const float *base
     for i in range(min(SQUARE, g.m - i0)):
         c = g.c + (i0 + i) * g.n + j0
-        base = c if g.p0 else (g.done.bias + j0 if g.done.bias != NULL else NULL)
+        base = c
+        if g.p0 == 0:
+            base = g.done.bias + j0 if g.done.bias != NULL else NULL
         for j in range(cols):
             c[j] = sums[i * SQUARE + j] + (base[j] if base != NULL else 0.0)
 
