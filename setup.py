@@ -7,6 +7,7 @@ debug symbols, no optimisation and bounds checks.
 import os
 import platform
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -37,10 +38,13 @@ def extension(name, flags=()):
     return Extension(
         f"fastbp._kernels.{name}",
         [f"fastbp/_kernels/{name}.pyx"],
-        include_dirs=["fastbp/_kernels", "fastbp/include"],
+        include_dirs=["fastbp/_kernels", "fastbp/include", numpy.get_include()],
         extra_compile_args=[*FLAGS, *SANITIZERS, *flags],
         extra_link_args=["-pthread", *SANITIZERS],
-        define_macros=[("CYTHON_WITHOUT_ASSERTIONS", None)] if not DEBUG else [],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
+            *([] if DEBUG else [("CYTHON_WITHOUT_ASSERTIONS", None)]),
+        ],
     )
 
 

@@ -13,8 +13,8 @@ from fastbp.losses import Loss
 Float32 = NDArray[np.float32]
 
 
-def as_floats(values: ArrayLike, what: str) -> Float32:
-    """float32, C-contiguous; the same memory where it is that already.
+def as_floats(values: ArrayLike, what: str, half: bool = False) -> Float32:
+    """float32, C-contiguous; the same memory where it is that already. With `half`, float16 stays float16.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def as_floats(values: ArrayLike, what: str) -> Float32:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"an array of type {array.dtype}")
-        return np.ascontiguousarray(array, np.float32)
+        return np.ascontiguousarray(array, np.float16 if half and array.dtype == np.float16 else np.float32)
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(f"{what} must be an array of numbers; got {_kind(values)} ({error}).") from error
 
@@ -34,15 +34,15 @@ def _kind(values: object) -> str:
     return type(values).__name__
 
 
-def as_rows(x: ArrayLike, n_in: int | None, what: str = "x") -> Float32:
-    """Samples as float32 rows (n_rows, n_in).
+def as_rows(x: ArrayLike, n_in: int | None, what: str = "x", half: bool = False) -> Float32:
+    """Samples as float32 rows (n_rows, n_in). With `half`, float16 stays float16.
 
     Raises
     ------
     ArgumentTypeError, ArgumentError
         Not numbers, not two axes, or not `n_in` columns.
     """
-    rows = as_floats(x, what)
+    rows = as_floats(x, what, half)
     if rows.ndim != 2:
         hint = " Use x[None, :] for one sample, x[:, None] for one feature." if rows.ndim == 1 else ""
         raise ArgumentError(f"{what} must have shape (n_rows, n_in), one sample a row; got shape {rows.shape}.{hint}")
@@ -55,7 +55,7 @@ def as_rows(x: ArrayLike, n_in: int | None, what: str = "x") -> Float32:
 
 def refuse_non_finite(values: Float32, what: str) -> None:
     """Raise an `ArgumentError` that says where the first NaN or infinity is."""
-    if load("core").all_finite(values.reshape(-1)):
+    if load("core").all_finite(values):
         return
     bad = np.argwhere(~np.isfinite(values))
     where = ", ".join(map(str, bad[0]))

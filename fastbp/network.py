@@ -282,7 +282,9 @@ class Sequential:
         sample_weight: ArrayLike | None = None,
         class_weight: Mapping[int, float] | None = None,
     ) -> tuple[Float32, NDArray[Any], Float32 | None]:
-        """Samples, targets and weights as the kernels want them; builds the network if need be.
+        """Samples (float32, or float16 if given so), targets and weights as the kernels want them.
+
+        Builds the network if need be.
 
         Raises
         ------
@@ -291,7 +293,7 @@ class Sequential:
         ArgumentError, ArgumentTypeError
             Shapes or types that do not fit, NaN or infinite values.
         """
-        rows = data.as_rows(x, self.n_in)
+        rows = data.as_rows(x, self.n_in, half=True)
         self._need_compiled(rows.shape[1])
         data.refuse_non_finite(rows, "x")
         targets = data.as_targets(y, self.loss, self.n_out)
@@ -329,12 +331,12 @@ class Sequential:
             x has another shape, or is not numbers. A NaN in a row gives NaN in its output.
         """
         self._need_built()
+        plan = self.plan("predict", PREDICT_ROWS)
+        if (y := plan.predict(x)) is not None:
+            return y
         rows = x if isinstance(x, Frames) else data.as_rows(x, self.n_in)
-        out = np.empty((len(rows), self.widths[-1]), np.float32)
-        for start in range(0, len(rows), PART_ROWS):
-            part = slice(start, start + PART_ROWS)
-            self.plan("predict", PREDICT_ROWS).predict(data.as_rows(rows[part], self.n_in), out[part])
-        return out
+        parts = range(0, max(len(rows), 1), PART_ROWS)
+        return np.concatenate([plan.predict(data.as_rows(rows[i : i + PART_ROWS], self.n_in)) for i in parts])
 
     # -- the explicit loop ---------------------------------------------------------------------------------------
 

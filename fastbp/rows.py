@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp import data
+from fastbp._kernels import load
 from fastbp.errors import ArgumentError
 from fastbp.frames import Frames, Positions, Runs
 from fastbp.losses import Loss
@@ -20,9 +21,17 @@ CHUNK_BYTES = 16 << 20  # of float32 rows that are shuffled together; two chunks
 BLOCK_BYTES = 256 << 10  # of rows that are read in one go
 
 
+def permutation(rng: np.random.Generator, n: int) -> NDArray[np.intp]:
+    """0 to n - 1 in an order drawn from rng, by a kernel: NumPy's would take as long as some layers."""
+    return load("core").permutation(n, int(rng.integers(2**64, dtype=np.uint64)))
+
+
 @dataclass
 class Rows:
-    """Prepared samples in memory: x (n, n_in) float32, y (n, n_true) float32 or int32, weight (n,) or None."""
+    """Prepared samples, in memory or a memory map.
+
+    x (n, n_in) float32 or float16, y (n, n_true) float32 or int32, weight (n,) float32 or None.
+    """
 
     x: Float32
     y: NDArray[Any]
@@ -37,7 +46,7 @@ class Rows:
 
     def chunks(self, rng: np.random.Generator | None, batch_size: int) -> Generator["Chunk"]:
         """All rows, in an order drawn from rng, or as they lie."""
-        yield Chunk(self, None if rng is None else rng.permutation(len(self)), 0, -(-len(self) // batch_size))
+        yield Chunk(self, None if rng is None else permutation(rng, len(self)), 0, -(-len(self) // batch_size))
 
 
 @dataclass
@@ -97,7 +106,7 @@ class StoredRows:
         """The rows of a chunk, as many as there is room for, and the order to take them in."""
         rows = order.rows(np.arange(start, max(start, min(start + len(room), len(self)))))
         weight = None if self.weight is None else self.weight[rows]
-        shuffled = None if rng is None else rng.permutation(len(rows))
+        shuffled = None if rng is None else permutation(rng, len(rows))
         return Rows(self.x.take(rows, out=room[: len(rows)]), self._targets(rows), weight), shuffled
 
     def _targets(self, rows: Positions) -> NDArray[Any]:

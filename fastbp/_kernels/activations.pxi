@@ -24,7 +24,6 @@ cdef extern from "activations.h" nogil:
 
 cdef extern from "vmath.h" nogil:
     void softmax_rows(const float *z, float *y, float *log_sums, Py_ssize_t n_rows, Py_ssize_t n)
-    int array_is_finite(const float *x, Py_ssize_t n)
 
 cdef enum:
     ELEMENTS = 16384            # elements a parallel slice takes

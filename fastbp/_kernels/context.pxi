@@ -1,12 +1,13 @@
 # What every kernel is handed: scratch memory, the number of threads, and the flag that stops a run.
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, cos, exp, expf, fabs, fabsf, fmaxf, isfinite, log, pow, sqrt, sqrtf, tanhf
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from fastbp.plugin_api cimport *
 
+cimport numpy as cnp
 import numpy as np
 
 cdef extern from "parallel.h" nogil:

@@ -1,16 +1,21 @@
 # The engine: layers as C structs, with pointers into the flat parameter and gradient vectors and into activations
 # allocated once. run_batches() walks the batches of an epoch without the GIL.
-cdef extern from *:
-    """
-    #define prefetch(p) __builtin_prefetch(p)
-    """
-    void prefetch(const void *p) noexcept nogil
+cdef extern from "rows.h" nogil:
+    ctypedef struct Rows:
+        const char *x           # (n_samples, n_cols), or NULL
+        Py_ssize_t n_samples, n_cols
+        int half                # float16, else words of 4 bytes
+        const Py_ssize_t *order # (n_samples) row numbers, or NULL for rows as they lie
+    void gather_rows(const Rows *, Py_ssize_t start, Py_ssize_t n_rows, float *out)
+    const float *batch_rows(const Rows *, Py_ssize_t start, Py_ssize_t n_rows, float *room)
+    void prefetch_rows(const Rows *, Py_ssize_t start, Py_ssize_t stop)
+    int finite_floats(const uint32_t *, Py_ssize_t n)
+    int finite_halves(const uint16_t *, Py_ssize_t n)
 
 ctypedef struct Run:
-    const float *x              # (n_samples, n_in)
-    const float *y              # (n_samples, n_true), 4-byte words
-    const float *weight         # (n_samples) or NULL
-    const Py_ssize_t *order     # (n_samples) row numbers, or NULL for rows as they lie
+    Rows x                      # (n_samples, n_in)
+    Rows y                      # (n_samples, n_true), 4-byte words
+    Rows weight                 # (n_samples, 1) or none
     const double *learning_rates    # of each step of this run
     float *y_pred               # room for the predictions of this run, or NULL
     Py_ssize_t n_samples, batch_size
@@ -24,9 +29,10 @@ ctypedef struct Run:
     double norm_sum             # sum over batches of the gradient's norm
     double last_loss
 
+
 cdef enum:
-    PREFETCH_ROWS = 64          # more would push the batch in hand out of the cache
     TRAIN_PER_KEEP = 100        # time between copies of the state, over the time one takes
+    ROWS_AHEAD = 64             # of the next batch that are asked for; more would push this one out of the cache
 
 
 cdef class Engine:
@@ -49,6 +55,8 @@ cdef class Engine:
     cdef Py_ssize_t n_statistics
     cdef Run kept_run
     cdef double keep_at
+    cdef Rows coming                    # samples whose order says which rows will be gathered,
+    cdef Py_ssize_t asked, ask          # from which on, and how many to ask for at a time
     cdef readonly Py_ssize_t max_rows, n_in, n_out, n_params
     cdef readonly Py_ssize_t done       # batches of the last run, whether or not an exception ended it
 
@@ -67,13 +75,21 @@ cdef class Engine:
             self.layers[i].dropout.step = <uint32_t>step
             self.layers[i].dropout.n = n_rows * self.layers[i].n_out
             self.layers[i].forward(&self.layers[i], n_rows, &self.ctx)
+            self.ask_ahead()
 
     cdef void backward_rows(self, Py_ssize_t n_rows) noexcept nogil:
         cdef int i
         for i in range(self.n_layers - 1, -1, -1):
             self.layers[i].backward(&self.layers[i], n_rows, &self.ctx)
+            self.ask_ahead()
             if self.ctx.stop:
                 return
+
+    cdef void ask_ahead(self) noexcept nogil:
+        """Ask for a few rows of the next batch, layer by layer, so that its gather does not wait for memory."""
+        if self.coming.order != NULL:
+            prefetch_rows(&self.coming, self.asked, self.asked + self.ask)
+            self.asked += self.ask
 
     cdef void leave_activation_to_loss(self, bint leave) noexcept nogil:
         """A fused loss takes the last layer's z; everything else its y."""
@@ -95,35 +111,12 @@ cdef class Engine:
                 penalty_gradient(&self.penalties[k], 0, self.penalties[k].n)
 
     cdef void load_rows(self, Run *run, Py_ssize_t start, Py_ssize_t n_rows) noexcept nogil:
-        """Point at the batch where it lies, or gather its rows by run.order."""
-        cdef Py_ssize_t i, row, n_in = self.n_in, n_true = self.loss.n_true
-        self.layers[0].x = run.x + start * n_in
-        self.loss.y_true = run.y + start * n_true
-        self.loss.weight = run.weight + start if run.weight != NULL else NULL
+        """Point at the batch where it lies, or gather its rows."""
+        self.layers[0].x = batch_rows(&run.x, start, n_rows, self.x_batch)
+        self.loss.y_true = batch_rows(&run.y, start, n_rows, self.y_batch)
+        self.loss.weight = batch_rows(&run.weight, start, n_rows, self.weight_batch)
         self.loss.n_rows = n_rows
-        if run.order == NULL:
-            return
-        for i in range(n_rows):
-            row = run.order[start + i]
-            memcpy(self.x_batch + i * n_in, run.x + row * n_in, n_in * sizeof(float))
-            memcpy(self.y_batch + i * n_true, run.y + row * n_true, n_true * sizeof(float))
-            if run.weight != NULL:
-                self.weight_batch[i] = run.weight[row]
-        self.prefetch_rows(run, start + n_rows)
-        self.layers[0].x = self.x_batch
-        self.loss.y_true = self.y_batch
-        if run.weight != NULL:
-            self.loss.weight = self.weight_batch
-
-    cdef void prefetch_rows(self, Run *run, Py_ssize_t start) noexcept nogil:
-        """Ask for the rows of the next batch, so that its gather does not wait for memory."""
-        cdef Py_ssize_t i, j
-        cdef const float *x
-        for i in range(start, min(start + min(run.batch_size, PREFETCH_ROWS), run.n_samples)):
-            x = run.x + run.order[i] * self.n_in
-            for j in range(0, min(self.n_in, 64), 16):
-                prefetch(x + j)
-            prefetch(run.y + run.order[i] * self.loss.n_true)
+        self.asked = start + n_rows
 
     cdef double batch_loss(self, Run *run, Py_ssize_t batch, Py_ssize_t n_rows, bint training) noexcept nogil:
         """Gather, forward, loss; the gradient of the loss is left in the last layer's dy."""
@@ -143,6 +136,8 @@ cdef class Engine:
         self.optimizer.keeps = self.optimizer.kept != NULL and not replays
         self.keep_at = 0
         self.leave_activation_to_loss(True)
+        self.coming = run.x
+        self.ask = min(run.batch_size, ROWS_AHEAD) // (2 * self.n_layers) + 1
         for batch in range(run.first, run.last):
             if replays and seconds() >= self.keep_at:
                 self.keep(run)
@@ -150,6 +145,7 @@ cdef class Engine:
                 break
         if self.optimizer.torn:
             self.replay(run)
+        self.coming.order = NULL
         self.leave_activation_to_loss(False)
 
     cdef bint train_batch(self, Run *run, Py_ssize_t batch) noexcept nogil:
@@ -214,3 +210,13 @@ cdef class Engine:
             if poll(&self.ctx):
                 break
         self.leave_activation_to_loss(False)
+
+    cdef void predict_rows(self, const Rows *rows, float *out) noexcept nogil:
+        # out (n_samples, n_out)
+        cdef Py_ssize_t start = 0, n_rows
+        while start < rows.n_samples and not poll(&self.ctx):
+            n_rows = min(self.max_rows, rows.n_samples - start)
+            self.layers[0].x = batch_rows(rows, start, n_rows, self.x_batch)
+            self.forward_rows(n_rows, False, 0)
+            memcpy(out + start * self.n_out, self.layers[self.n_layers - 1].y, n_rows * self.n_out * sizeof(float))
+            start += n_rows

@@ -159,3 +159,32 @@ def dropout_mask(Py_ssize_t n_rows, Py_ssize_t n_cols, double rate, uint64_t see
         d.mask = &mask[0, 0]
         parallel_slices(ctx, d.n, ELEMENTS, dropout_mask_slice, &d)
     return np.asarray(mask)
+
+
+def permutation(Py_ssize_t n, uint64_t key):
+    """0 to n - 1 in an order that key fixes, (n,)."""
+    cdef Py_ssize_t[::1] order = np.empty(n, np.intp)
+    if n:
+        with nogil:
+            permute(&order[0], n, key)
+    return np.asarray(order)
+
+
+def all_finite(x):
+    """Whether no value of x, float32 or float16 and C-contiguous, is NaN or infinite."""
+    cdef cnp.ndarray array = x
+    cdef bint half = cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT16, finite
+    cdef const void *values = cnp.PyArray_DATA(array)
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
+    with nogil:
+        finite = finite_halves(<const uint16_t *>values, n) if half else finite_floats(<const uint32_t *>values, n)
+    return finite
+
+
+def gather_kernel(x, order=None):
+    """float32 copies (n_rows, n_cols) of rows of x, float32 or float16, in that order or as they lie."""
+    cdef Rows rows = rows_of(x, x.shape[0], x.shape[1], order)
+    cdef float[:, ::1] out = np.empty(x.shape, np.float32)
+    if out.size:
+        gather_rows(&rows, 0, rows.n_samples, &out[0, 0])
+    return np.asarray(out)

@@ -43,7 +43,7 @@ cdef class Plan(Engine):
             raise MemoryError()
         for i, spec in enumerate(specs):
             self.add_layer(&self.layers[i], spec, address(state))
-        self.connect(input_gradient)
+        self.connect(specs, input_gradient)
         self.allocate_scratch(specs, n_threads)
         self.allocate_parts(specs, n_parts, PARTS_LIMITS[n_parts] if parts_limit is None else parts_limit)
 
@@ -57,7 +57,6 @@ cdef class Plan(Engine):
         l.n_in = spec["n_in"]
         l.n_out = spec["n_out"]
         l.y = self.floats(self.max_rows * l.n_out)
-        l.dy = self.floats(self.max_rows * l.n_out)
         l.z = l.y
         if spec.get("w", -1) >= 0:
             l.w = self.params + <Py_ssize_t>spec["w"]
@@ -82,7 +81,7 @@ cdef class Plan(Engine):
         cdef ActivationKernel kernel = activation_kernel(spec["activation"])
         if dense and kernel.keeps_z:
             l.z = self.floats(self.max_rows * l.n_out)
-        l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, l.dy, l.n_out, NULL)
+        l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, NULL, l.n_out, NULL)
         if kernel.rowwise:
             l.activation.log_sums = self.floats(self.max_rows)
         return 0
@@ -100,15 +99,24 @@ cdef class Plan(Engine):
             l.moving_variance = state + <Py_ssize_t>spec["moving_variance"]
         return 0
 
-    cdef int connect(self, bint input_gradient) except -1:
-        """Each layer reads its predecessor's y, and writes dx where the predecessor looks for dy."""
+    cdef int connect(self, list specs, bint input_gradient) except -1:
+        """Each layer reads its predecessor's y, and writes dx where the predecessor looks for dy.
+
+        A dy is done with once the layer's dx is there, so that all of them take turns in two buffers.
+        """
         cdef int i
-        for i in range(1, self.n_layers):
-            self.layers[i].x = self.layers[i - 1].y
-            self.layers[i].dx = self.layers[i - 1].dy
-            if self.layers[i].forward == dense_forward and is_elementwise(&self.layers[i - 1].activation.kernel):
-                self.layers[i].below = &self.layers[i - 1].activation
-                self.layers[i - 1].differentiated = 1
+        cdef Py_ssize_t widest = max(spec["n_out"] for spec in specs)
+        cdef float *dy[2]
+        for i in range(min(2, self.n_layers)):
+            dy[i] = self.floats(self.max_rows * widest)
+        for i in range(self.n_layers):
+            self.layers[i].dy = self.layers[i].activation.dy = dy[i % 2]
+            if i > 0:
+                self.layers[i].x = self.layers[i - 1].y
+                self.layers[i].dx = self.layers[i - 1].dy
+                if self.layers[i].forward == dense_forward and is_elementwise(&self.layers[i - 1].activation.kernel):
+                    self.layers[i].below = &self.layers[i - 1].activation
+                    self.layers[i - 1].differentiated = 1
         if input_gradient:
             self.layers[0].dx = self.floats(self.max_rows * self.n_in)
         self.last_kernel = self.layers[self.n_layers - 1].activation.kernel
@@ -251,34 +259,32 @@ cdef class Plan(Engine):
             raise error
         return 0
 
-    cdef Run make_run(self, const float[:, ::1] x, y, const float[::1] weight, Py_ssize_t batch_size) except *:
-        cdef const float[:, ::1] labels = y
-        cdef Py_ssize_t n = x.shape[0]
+    cdef Run make_run(self, x, y, const float[::1] weight, const Py_ssize_t[::1] order, Py_ssize_t batch_size) except *:
+        """A run over all of x; the arrays must outlive it."""
+        cdef Py_ssize_t n = len(x)
         cdef Run run
         memset(&run, 0, sizeof(Run))
-        if batch_size > self.max_rows or x.shape[1] != self.n_in or labels.shape[0] != n or labels.shape[1] != self.loss.n_true:
+        if batch_size > self.max_rows or (order is not None and order.shape[0] != n):
             raise ValueError("rows do not fit this plan")
-        if weight is not None and weight.shape[0] != n:
-            raise ValueError("one weight for each row")
+        run.x = rows_of(x, n, self.n_in, order)
+        run.y = rows_of(y, n, self.loss.n_true, order)
+        if weight is not None:
+            run.weight = rows_of(np.asarray(weight)[:, None], n, 1, order)
         run.n_samples = n
         run.batch_size = batch_size
         run.last = (n + batch_size - 1) // batch_size
-        if n:
-            run.x = &x[0, 0]
-            run.y = &labels[0, 0]
-        if n and weight is not None:
-            run.weight = &weight[0]
         return run
 
-    def train(self, const float[:, ::1] x, y, const float[::1] weight, const Py_ssize_t[::1] order, const double[::1] learning_rates,
+    def train(self, x, y, const float[::1] weight, const Py_ssize_t[::1] order, const double[::1] learning_rates,
               float[:, ::1] y_pred, *, Py_ssize_t batch_size, Py_ssize_t first, Py_ssize_t last, uint64_t step, double seconds,
               bint gradient_norm):
         """Train on batches `first` to `last` of an epoch; comes back early after `seconds`, or on trouble.
 
-        y: float32 view (n_samples, n_true) (int32 labels viewed as float32). learning_rates: one for each batch.
+        x: float32 or float16 (n_samples, n_in). y: float32 view (n_samples, n_true) (int32 labels viewed as float32).
+        learning_rates: one for each batch.
         Returns (batches done, sum of loss * rows, sum of gradient norms, loss of the last batch).
         """
-        cdef Run run = self.make_run(x, y, weight, batch_size)
+        cdef Run run = self.make_run(x, y, weight, order, batch_size)
         if learning_rates.shape[0] < min(last, run.last) - first:
             raise ValueError("one learning rate for each batch")
         run.first = first
@@ -288,8 +294,6 @@ cdef class Plan(Engine):
         run.gradient_norm = gradient_norm
         if learning_rates.shape[0]:
             run.learning_rates = &learning_rates[0]
-        if order is not None and order.shape[0]:
-            run.order = &order[0]
         if y_pred is not None and y_pred.shape[0]:
             run.y_pred = &y_pred[0, 0]
         with self.lock:
@@ -300,9 +304,9 @@ cdef class Plan(Engine):
             self.finish()
         return run.done, run.loss_sum, run.norm_sum, run.last_loss
 
-    def evaluate(self, const float[:, ::1] x, y, const float[::1] weight, float[:, ::1] y_pred):
+    def evaluate(self, x, y, const float[::1] weight, float[:, ::1] y_pred):
         """Sum over batches of loss * rows, penalties left out; predictions go to y_pred (n_samples, n_out)."""
-        cdef Run run = self.make_run(x, y, weight, self.max_rows)
+        cdef Run run = self.make_run(x, y, weight, None, self.max_rows)
         if y_pred.shape[0]:
             run.y_pred = &y_pred[0, 0]
         with self.lock:
@@ -312,9 +316,9 @@ cdef class Plan(Engine):
             self.finish()
         return run.loss_sum
 
-    def loss_and_gradients(self, const float[:, ::1] x, y, const float[::1] weight, bint training, uint64_t step):
+    def loss_and_gradients(self, x, y, const float[::1] weight, bint training, uint64_t step):
         """Loss of one batch (penalties included), and its gradients into grads."""
-        cdef Run run = self.make_run(x, y, weight, max(1, x.shape[0]))
+        cdef Run run = self.make_run(x, y, weight, None, max(1, len(x)))
         cdef double loss = 0
         run.step = step
         with self.lock:
@@ -332,20 +336,25 @@ cdef class Plan(Engine):
     def penalty_value(self):
         return self.penalty()
 
-    def predict(self, const float[:, ::1] x, float[:, ::1] out):
-        """out (n_samples, n_out) = the network's answer for x (n_samples, n_in), in chunks of max_rows."""
-        cdef Py_ssize_t start = 0, n_rows
-        cdef float *y = self.layers[self.n_layers - 1].y
+    def predict(self, x):
+        """The network's answer (n_rows, n_out) for x (n_rows, n_in), in chunks of max_rows.
+
+        None if x is not an array that can be read where it lies: float32 or float16, C-contiguous, n_in columns.
+        """
+        if not readable(x, self.n_in):
+            return None
+        cdef Rows rows = rows_of(x, len(x), self.n_in, None)
+        cdef cnp.npy_intp[2] shape
+        shape[0] = rows.n_samples
+        shape[1] = self.n_out
+        out = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+        cdef float *y = <float *>cnp.PyArray_DATA(<cnp.ndarray>out)
         with self.lock:
             self.start()
             with nogil:
-                while start < x.shape[0] and not poll(&self.ctx):
-                    n_rows = min(self.max_rows, x.shape[0] - start)
-                    self.layers[0].x = &x[start, 0]
-                    self.forward_rows(n_rows, False, 0)
-                    memcpy(&out[start, 0], y, n_rows * self.n_out * sizeof(float))
-                    start += n_rows
+                self.predict_rows(&rows, y)
             self.finish()
+        return out
 
     def forward(self, const float[:, ::1] x, bint training, uint64_t step):
         """One batch forward, kept for `backward`; returns a copy of the output."""
@@ -396,12 +405,26 @@ cdef class Plan(Engine):
         return np.asarray(<float[:n_rows, :n_cols]>p) if n_rows else np.empty((0, n_cols), np.float32)
 
 
+cdef bint readable(x, Py_ssize_t n_cols) noexcept:
+    """Whether x is an array (any, n_cols), C-contiguous, of float32 or float16."""
+    if not cnp.PyArray_Check(x) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x) or cnp.PyArray_NDIM(<cnp.ndarray>x) != 2:
+        return False
+    cdef int kind = cnp.PyArray_TYPE(<cnp.ndarray>x)
+    return cnp.PyArray_DIM(<cnp.ndarray>x, 1) == n_cols and (kind == cnp.NPY_FLOAT32 or kind == cnp.NPY_FLOAT16)
+
+
+cdef Rows rows_of(x, Py_ssize_t n_rows, Py_ssize_t n_cols, const Py_ssize_t[::1] order) except *:
+    """x (n_rows, n_cols), in that order, as the engine reads it."""
+    if not readable(x, n_cols) or cnp.PyArray_DIM(<cnp.ndarray>x, 0) != n_rows:
+        raise ValueError(f"this plan takes float32 or float16 rows {(n_rows, n_cols)}; got {x.dtype} {x.shape}")
+    cdef Rows rows = Rows(<const char *>cnp.PyArray_DATA(<cnp.ndarray>x), n_rows, n_cols,
+                          cnp.PyArray_TYPE(<cnp.ndarray>x) == cnp.NPY_FLOAT16, NULL)
+    if order is not None and n_rows:
+        rows.order = &order[0]
+    return rows
+
+
 cdef inline float *address(float[::1] x) noexcept:
     if x.shape[0]:
         return &x[0]
     return NULL
-
-
-def all_finite(const float[::1] x):
-    """Whether x (n) has neither NaN nor infinity."""
-    return bool(array_is_finite(&x[0], x.shape[0])) if x.shape[0] else True

@@ -1,5 +1,11 @@
 # Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 # The draw for an element depends on its index and the step alone, so it is the same for every thread count.
+cdef extern from *:
+    """
+    static inline uint64_t high_product(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }
+    """
+    uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil
+
 
 cdef inline void philox_round(uint32_t *c, uint32_t k0, uint32_t k1) noexcept nogil:
     cdef uint64_t p0 = <uint64_t>0xD2511F53u * c[0]
@@ -42,3 +48,19 @@ cdef void dropout_mask_slice(void *arg, Py_ssize_t start, Py_ssize_t stop) noexc
         philox4x32(c, <uint32_t>d.seed, <uint32_t>(d.seed >> 32))
         for j in range(i, min(i + 4, stop)):
             d.mask[j] = keep if c[j - i] >= threshold else 0.0
+
+
+cdef inline uint64_t splitmix64(uint64_t z) noexcept nogil:
+    # Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu
+    return z ^ (z >> 31)
+
+
+cdef void permute(Py_ssize_t *order, Py_ssize_t n, uint64_t key) noexcept nogil:
+    # order (n) = 0 .. n - 1 in random order (Durstenfeld, 1964); the bias of a draw is below n / 2^64
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        j = <Py_ssize_t>high_product(splitmix64(key + <uint64_t>(i + 1) * 0x9E3779B97F4A7C15u), <uint64_t>(i + 1))
+        order[i] = order[j]
+        order[j] = i

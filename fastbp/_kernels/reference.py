@@ -59,6 +59,7 @@ __all__ = [
     "optimizer_step",
     "penalty",
     "penalty_gradient",
+    "permutation",
     "per_sample_loss",
     "philox4x32",
     "split_product",
@@ -267,6 +268,22 @@ def dropout_mask(n_rows: int, n_cols: int, rate: float, seed: int, step: int, la
     counter = np.stack([block & np.uint64(low), block >> np.uint64(32), constant * (step & low), constant * layer], -1)
     words = philox4x32(counter, (seed & low, (seed >> 32) & low)).reshape(-1)[: n_rows * n_cols]
     return np.where(words >= math.floor(rate * 2**32), 1.0 / (1.0 - rate), 0.0).reshape(n_rows, n_cols)
+
+
+def permutation(n: int, key: int) -> NDArray[np.intp]:
+    """0 to n - 1 in random order (n,), after Durstenfeld (1964).
+
+    Draw i is word i + 1 of SplitMix64 (Steele, Lea & Flood, 2014) started from `key`, scaled to 0 to i.
+    """
+    order, low = np.zeros(n, np.intp), 2**64 - 1
+    for i in range(n):
+        z = (key + (i + 1) * 0x9E3779B97F4A7C15) & low
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & low
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & low
+        j = ((z ^ (z >> 31)) * (i + 1)) >> 64
+        order[i] = order[j]
+        order[j] = i
+    return order
 
 
 def penalty(w: Float64, l1: float = 0.0, l2: float = 0.0) -> float:

@@ -154,17 +154,4 @@ static void softmax_rows(const float *z, float *y, float *log_sums, ptrdiff_t n_
     for (ptrdiff_t r = 0; n <= SHORT_ROW && r < n_rows; r += VL)
         softmax_lanes(z + r * n, y + r * n, log_sums + r, n_rows - r < VL ? (int)(n_rows - r) : VL, (int)n);
 }
-
-/* Whether all of x (n) are finite. */
-static int array_is_finite(const float *x, ptrdiff_t n) {
-    vi bad = (vi){0};
-    ptrdiff_t i = 0;
-    for (; i + VL <= n; i += VL) bad |= ((vi)vf_load(x + i) & 0x7f800000) == 0x7f800000;
-    vi tail = ((vi)vf_load_n(x + i, (int)(n - i)) & 0x7f800000) == 0x7f800000;
-    float lanes[VL];
-    vf_store(lanes, (vf)((bad | tail) & 0x3f800000));
-    for (int j = 0; j < VL; j++)
-        if (lanes[j] != 0.0f) return 0;
-    return 1;
-}
 #endif

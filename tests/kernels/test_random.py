@@ -22,3 +22,17 @@ def test_rate_is_kept_and_masks_differ_by_step_layer_and_seed(core):
     for i in range(4):
         for j in range(i):
             assert abs(((masks[i] == 0) & (masks[j] == 0)).mean() - 0.0625) < 0.01
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 17, 1000])
+def test_permutation_is_the_reference_permutation(core, n):
+    order = core.permutation(n, 2**64 - 5)
+    np.testing.assert_array_equal(order, reference.permutation(n, 2**64 - 5))
+    np.testing.assert_array_equal(np.sort(order), np.arange(n))
+
+
+def test_every_permutation_is_as_likely(core):
+    keys = np.random.default_rng(0).integers(2**64, size=24000, dtype=np.uint64)
+    counts = np.unique([core.permutation(4, int(key)) for key in keys], axis=0, return_counts=True)[1]
+    assert len(counts) == 24
+    assert ((counts - 1000.0) ** 2 / 1000).sum() < 50  # chi-square of 23 degrees of freedom: 49.7 once in 1,000
