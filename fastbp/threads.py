@@ -1,11 +1,16 @@
 """How many threads the kernels may use, and which processor features they found."""
 
+import functools
+import math
 import os
+import sys
 import threading
 
 from fastbp._kernels import cpu_build, supported_builds
 from fastbp.errors import ArgumentError
 from fastbp.precision import get_precision
+
+CGROUP = "/sys/fs/cgroup"  # as seen from inside a container
 
 _n_threads: int | None = None
 _of_worker = threading.local()
@@ -41,17 +46,48 @@ def set_worker_threads(n: int) -> None:
 
 
 def get_threads() -> int:
-    """The most threads in use: what `set_threads` said, else FASTBP_NUM_THREADS, else this process's processors.
+    """The most threads in use.
 
-    In a thread that fastbp started to share work with others, its part of them.
+    In a thread that fastbp started to share work with others, its part of them. Elsewhere:
+    what `set_threads` said; else FASTBP_NUM_THREADS; else OMP_NUM_THREADS, which joblib and job schedulers set for
+    their workers; else 1 in a worker of multiprocessing, whose siblings have the other processors; else the processors
+    that this process may use, by its affinity and the quota of its container. The environment is read once.
     """
     if (share := getattr(_of_worker, "n_threads", None)) is not None:
         return share
-    if _n_threads is not None:
-        return _n_threads
-    if given := os.environ.get("FASTBP_NUM_THREADS"):
-        return _checked(given, "FASTBP_NUM_THREADS")
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return _n_threads if _n_threads is not None else _default()
+
+
+@functools.cache
+def _default() -> int:
+    for name in ("FASTBP_NUM_THREADS", "OMP_NUM_THREADS"):
+        if given := os.environ.get(name):
+            return _checked(given.split(",")[0], name)  # OpenMP's may be a list, by depth
+    process = sys.modules.get("multiprocessing.process")  # which is there in every worker
+    if process is not None and process.parent_process() is not None:
+        return 1
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return math.ceil(min(n, _quota()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_default.cache_clear)
+
+
+def _quota() -> float:
+    """Processors that the control group of this process may keep busy; infinity if that is not limited."""
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            quota, period = " ".join(_text(f"{CGROUP}/{name}") for name in files).split()
+            return int(quota) / int(period) if int(quota) > 0 else math.inf
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return math.inf
+
+
+def _text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def cpu_info() -> dict[str, object]:
