@@ -58,7 +58,8 @@ class Checkpoint(Callback):
         """Write the file."""
         session = self.params["session"]
         if session.epoch % self.every == 0 or session.history.stopped_by or session.epoch == session.epochs:
-            tensors: Tensors = {**self.model.get_snapshot(), "slots": self.model.slots}
+            model = self.model
+            tensors: Tensors = {"params": model.params, "statistics": model.statistics.vector, "slots": model.slots}
             state = {"kind": "checkpoint", **self._state(tensors)}
             storage.write(self.path, tensors, state, allow_nonfinite=True)
 

@@ -126,6 +126,7 @@ class Patience(StopCondition):
         score = self.sign * _log(logs, self.monitor, "Patience")
         if self.best is None or score > self.best + self.min_delta:
             self.best, self.best_epoch, self.waited = score, epoch, 0
+            self.weights = None  # so that there is never a second copy
             self.weights = model.get_snapshot() if self.restore_best else None
             return None
         self.waited += 1

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHUFFLE = 1  # purpose of the generator, see network
 VISIT_SECONDS = 0.1  # how often training comes back to Python for progress and time limits
 SNAPSHOT_SECONDS = 1.0  # how often the weights are kept, to go back to if training diverges
+SNAPSHOT_BYTES = 8 << 20  # of parameters, at most, that are kept so: two copies of a large network would not be small
 PREDICTION_FLOATS = 1 << 20  # room for the predictions that metrics are worked out from
 
 
@@ -102,7 +103,7 @@ def fit(
     model
         The network; built now if it was not.
     x
-        Samples (n_rows, n_in). A `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a
+        Samples (n_rows, n_in). Arrays and memory maps of float32 and float16 are read where they lie. A `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a
         whole, and shuffled by blocks; so is y where it is such an `x`.
     y
         Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss. A store brings its own.
@@ -137,7 +138,8 @@ def fit(
     ArgumentError, ArgumentTypeError
         Data or options that do not fit.
     NonFiniteError
-        The loss became NaN or infinite; the model keeps the last weights that gave a finite loss.
+        The loss became NaN or infinite. A network of up to 2 million parameters goes back to weights of a second ago,
+        a larger one, of which no copies are made, keeps its last: `fastbp.callbacks.Checkpoint` saves an epoch's.
     KeyboardInterrupt
         Ctrl-C, honoured between two batches; the model keeps the weights of the last full batch.
     """
@@ -191,7 +193,7 @@ def _run(session: Session) -> History:
         condition.start(model)
     try:
         session.callbacks("on_train_begin", {})
-        session.proven = model.get_snapshot()
+        session.proven = _snapshot(model)
         while session.epoch < session.epochs and not history.stopped_by:
             _epoch(session)
         for condition in session.stop:
@@ -307,8 +309,13 @@ def _keep_good_weights(session: Session) -> None:
     """Now and then a snapshot; it is proven good once a batch has given a finite loss with it."""
     now = time.monotonic()
     if now >= session.next_snapshot:
-        session.candidate = session.model.get_snapshot()
+        session.candidate = _snapshot(session.model)
         session.next_snapshot = now + SNAPSHOT_SECONDS
+
+
+def _snapshot(model: "Sequential") -> dict[str, Float32]:
+    """What to go back to, or nothing for a large network."""
+    return model.get_snapshot() if model.params.nbytes <= SNAPSHOT_BYTES else {}
 
 
 def _add(totals: _Totals, chunk: Chunk, start: int, n_rows: int, room: Float32 | None) -> None:
@@ -328,13 +335,15 @@ def _refuse_non_finite(session: Session, plan: Any, batch: int, loss: float) -> 
     n_rows = min(session.batch_size, len(session.rows) - batch * session.batch_size)
     bad = plan.first_bad_layer(n_rows)
     where = f"layer {model.layers[bad].name!r} is the first with such values" if bad >= 0 else "all layers are finite"
-    model.set_snapshot(session.proven)
+    if session.proven:
+        model.set_snapshot(session.proven)
+    kept = "the last weights known to be good" if session.proven else "its weights as they are"
     counts = model.step_count, model.epoch_count
     model.reset_training()
     model.step_count, model.epoch_count = counts
     raise NonFiniteError(
         f"The loss became {loss} in epoch {session.epoch + 1}, batch {batch + 1} of {session.n_batches}; {where}. "
-        "The model keeps the last weights known to be good. Try a smaller learning_rate, global_clipnorm=1.0, "
+        f"The model keeps {kept}. Try a smaller learning_rate, global_clipnorm=1.0, "
         "or inputs scaled to about 1."
     )
 
@@ -345,7 +354,7 @@ def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float3
     size = _batch_size(None, len(rows))
     session = Session(model, rows, None, size, 1, False, [], make_progress(0), History())
     session.callbacks = CallbackList([], model, {})
-    session.proven, session.next_snapshot = model.get_snapshot(), math.inf
+    session.next_snapshot = math.inf  # a loss that is not finite leaves the weights as they were
     totals = _Totals(model.new_metrics())
     _run_batches(session, model.plan("fit", size), Chunk(rows, None, 0, 1), totals, _prediction_room(session, totals))
     return totals.logs(finished=True)
