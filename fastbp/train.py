@@ -103,8 +103,9 @@ def fit(
     model
         The network; built now if it was not.
     x
-        Samples (n_rows, n_in). Arrays and memory maps of float32 and float16 are read where they lie. A `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a
-        whole, and shuffled by blocks; so is y where it is such an `x`.
+        Samples (n_rows, n_in). Arrays and memory maps of float32 and float16 are read where they lie. A
+        `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a whole, and shuffled by
+        blocks; so is y where it is such an `x`.
     y
         Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss. A store brings its own.
     batch_size

@@ -73,6 +73,9 @@ cdef void fail_in_plugin(Context *ctx, object error, void *origin) noexcept:
         error.add_note(f"raised in a plug-in ({trouble})")
 
 
+cdef enum:
+    PARALLEL_SLICES = 8         # below this (some 40 us), waking a thread costs more than it brings
+
 ctypedef struct Slices:
     void (*fn)(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
     void *arg
@@ -89,7 +92,9 @@ cdef void parallel_slices(Context *ctx, Py_ssize_t n, Py_ssize_t size, void (*fn
                           void *arg) noexcept nogil:
     """fn(arg, start, stop) over 0..n in slices of `size`, which never depend on the number of threads."""
     cdef Slices s = Slices(fn, arg, n, size)
+    cdef Py_ssize_t n_slices
     if n <= size:
         fn(arg, 0, n)
     else:
-        parallel_for(ctx.n_threads, (n + size - 1) // size, run_slice, &s)
+        n_slices = (n + size - 1) // size
+        parallel_for(ctx.n_threads if n_slices >= PARALLEL_SLICES else 1, n_slices, run_slice, &s)

@@ -1,6 +1,6 @@
 /* parallel_for(n_threads, n_tasks, fn, arg): calls fn(arg, task, worker) for every task, the caller among the
  * workers. One pool per process; while another thread holds it, tasks run on the caller alone, so two trainings
- * at once never oversubscribe. Workers spin for some microseconds, then sleep. Safe across fork. */
+ * at once never oversubscribe. Workers spin for as long as waking them would take, then sleep. Safe across fork. */
 #ifndef FASTBP_PARALLEL_H
 #define FASTBP_PARALLEL_H
 #include <stddef.h>
@@ -21,7 +21,7 @@ static void parallel_for(int n_threads, ptrdiff_t n_tasks, task_fn fn, void *arg
 #else
 #define PAUSE() ((void)0)
 #endif
-#define SPINS 3000
+#define SPINS 3000 /* some 70 us: about what waking a thread costs */
 
 static struct {
     pthread_mutex_t busy, lock;
@@ -108,7 +108,7 @@ static void parallel_for(int n_threads, ptrdiff_t n_tasks, task_fn fn, void *arg
     atomic_store(&pool.open, 0);
     for (int i = 0; atomic_load(&pool.inflight); i++) {
         PAUSE();
-        if (i > 4 * SPINS) sched_yield();
+        if (i > SPINS) sched_yield();
     }
     pthread_mutex_unlock(&pool.busy);
 }
