@@ -15,14 +15,14 @@ cdef extern from "gemm_pack.h" nogil:
 
 cdef enum:
     KC = 256                    # rows of a panel of b that a tile runs over: they stay in the first-level cache
-    SLAB = 1024                 # columns of a and rows of b that are packed at a time
+    SLAB = 512                  # columns of a and rows of b that are packed at a time
     BLOCK = 16                  # strips of c that a task takes: their part of a stays in the second-level cache
     CHUNK = 64                  # strips of a that are packed at a time
-    PACK_A = 64 * 8 * 1024      # floats of that: strips, rows of the tallest, columns
+    PACK_A = 64 * 8 * 512       # floats of that: strips, rows of the tallest, columns
     COLUMNS = 256               # columns of c that a task takes: they are finished while still in cache
     TASKS = 8                   # for each thread, so that none waits long for the others
     DIRECT_B = 16384            # floats of b that are read in place
-    PARALLEL_FLOPS = 2000000    # below this (some 20 us), a second thread costs more than it brings
+    PARALLEL_FLOPS = 4000000    # below this (some 40 us), a second thread costs more than it brings
 
 # What is done to a block of c, c[i0:i1, j0:j1], once it is complete and while it is in cache.
 ctypedef void (*finish_fn)(void *arg, Py_ssize_t i0, Py_ssize_t i1, Py_ssize_t j0, Py_ssize_t j1) noexcept nogil
