@@ -207,9 +207,7 @@ def forward(core, n_rows, n_in, n_out, **options):
     params = rng.standard_normal(n_in * n_out).astype(np.float32)
     state = np.zeros(0, np.float32)
     plan = core.Plan([spec], params, np.zeros_like(params), state, n_rows, 1, False, **options)
-    x, out = rng.standard_normal((n_rows, n_in)).astype(np.float32), np.empty((n_rows, n_out), np.float32)
-    plan.predict(x, out)
-    return out
+    return plan.predict(rng.standard_normal((n_rows, n_in)).astype(np.float32))
 
 
 @pytest.mark.parametrize(
