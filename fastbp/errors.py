@@ -35,3 +35,7 @@ class ModelFileError(FastbpError, ValueError):
 
 class AudioError(FastbpError, OSError):
     """A sound file cannot be read, or what it holds cannot be used."""
+
+
+class MissingExtraError(FastbpError, ImportError):
+    """A library of an optional extra is not installed; the message says which extra to install."""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp.errors import ArgumentError, FastbpError
+from fastbp._extras import import_extra
+from fastbp.errors import ArgumentError
+from fastbp.errors import MissingExtraError as MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +29,6 @@ TRAIN_COLOUR, VALID_COLOUR, MARK_COLOUR = "#1f5fa8", "#d9762b", "#666666"
 DB_RANGE = 80.0  # of power spectra, below their maximum
 SUFFIXES = (".png", ".svg", ".pdf")
 LOG_UNITS = {"db": "power (dB)", "ln": "ln power", "log10": "log10 power", "whisper": "log10 power / 4 + 1"}
-
-
-class MissingExtraError(FastbpError, ImportError):
-    """A library of an optional extra is not installed; the message says which extra to install."""
 
 
 def plot_history(history: "History | Mapping[str, Sequence[float]]", path: PathLike) -> Path:
@@ -259,11 +257,8 @@ def _rows(feature: Any) -> tuple[str, list[str] | None]:
 
 def _figure(width: float, height: float) -> "Figure":
     """An empty figure of that many inches."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("Pictures need matplotlib: pip install 'fastbp[plots]'") from error
-    return Figure(figsize=(width, height), dpi=130, layout="constrained")
+    library = import_extra("matplotlib.figure", "plots", "Pictures need matplotlib")
+    return library.Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 def _save(figure: "Figure", path: PathLike) -> Path:

@@ -5,12 +5,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastbp._extras import import_extra
 from fastbp.corpus.folders import places
 from fastbp.corpus.listing import Listing, Paths, as_column, listing_of, split_in, with_splits
 from fastbp.corpus.members import Member
@@ -105,12 +105,7 @@ def parquet_files(path: Path) -> list[Path]:
 
 
 def _open(archive: Any) -> Any:
-    try:
-        parquet = import_module("pyarrow.parquet")
-    except ImportError as error:
-        from fastbp.plots import MissingExtraError
-
-        raise MissingExtraError("Parquet files need pyarrow: pip install 'fastbp[parquet]'") from error
+    parquet = import_extra("pyarrow.parquet", "parquet", "Parquet files need pyarrow")
     try:
         return parquet.ParquetFile(archive)
     except (OSError, ValueError) as error:
