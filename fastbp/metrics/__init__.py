@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._lookup import make
-from fastbp._metric_base import (
+from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.metrics.base import (
     Array,
     Float64,
     MeanMetric,
@@ -29,7 +30,6 @@ from fastbp._metric_base import (
     targets,
     weights,
 )
-from fastbp.errors import ArgumentError, ArgumentTypeError
 
 
 @dataclass(kw_only=True)
