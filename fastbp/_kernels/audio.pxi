@@ -5,7 +5,7 @@ import numpy as np
 from fastbp.threads import get_threads
 
 from libc.float cimport DBL_MIN
-from libc.math cimport log, sqrt
+from libc.math cimport log, rint, sqrt
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free

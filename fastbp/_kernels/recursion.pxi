@@ -75,3 +75,28 @@ def voice_ratios(const float[:, ::1] x, float[:, ::1] state, float rise, float b
         for t in range(x.shape[0]):
             out[t] = voice_ratio(&x[t, 0], &state[0, 0], x.shape[1], rise, bias, floor)
     return result
+
+
+def shaped_codes(const double[::1] x, const double[::1] dither, const double[::1] taps, double[::1] errors, int bits):
+    """int32 (n,): x (n,), in steps, plus dither (n,) to `bits` bits, the errors before fed back through taps (n_taps,).
+
+    errors (n_taps,), the last one first, are the state. An error is that of rounding: clipping is not made up for.
+    """
+    cdef double v, code, high = 2.0 ** (bits - 1)
+    cdef Py_ssize_t i, k
+    if dither.shape[0] != x.shape[0] or errors.shape[0] != taps.shape[0] or not 1 <= bits <= 32:
+        raise ValueError("x and dither, and taps and errors, must be of one length, and bits in 1 ... 32")
+    result = np.empty(x.shape[0], np.int32)
+    cdef int32_t[::1] out = result
+    with nogil:
+        for i in range(x.shape[0]):
+            v = x[i]
+            for k in range(taps.shape[0]):
+                v -= taps[k] * errors[k]
+            code = rint(v + dither[i])
+            for k in range(taps.shape[0] - 1, 0, -1):
+                errors[k] = errors[k - 1]
+            if taps.shape[0]:
+                errors[0] = code - v
+            out[i] = <int32_t>(-high if code < -high else high - 1 if code > high - 1 else code)
+    return result

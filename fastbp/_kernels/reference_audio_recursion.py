@@ -46,3 +46,15 @@ def voice_ratios(x: Any, state: Any, rise: float, bias: float, floor: float) -> 
         snr = wiener**2 * posterior
         scores[t] = np.mean(posterior * wiener - np.log1p(prior))
     return scores, np.stack([smooth, least, snr])
+
+
+def shaped_codes(x: Any, dither: Any, taps: Any, errors: Any, bits: int) -> tuple[NDArray[np.int32], Array]:
+    """Codes (n,) of x (n,), in steps, plus dither (n,), with errors fed back, and the errors (n_taps,) afterwards."""
+    errors = np.array(errors, np.float64)
+    codes = np.zeros(len(x))
+    for i, sample in enumerate(np.asarray(x, np.float64)):
+        wanted = sample - np.dot(taps, errors)
+        codes[i] = np.rint(wanted + dither[i])
+        errors = np.append(codes[i] - wanted, errors)[: len(errors)]
+    half = 2.0 ** (bits - 1)
+    return np.clip(codes, -half, half - 1).astype(np.int32), errors

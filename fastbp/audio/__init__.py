@@ -7,13 +7,15 @@ from fastbp.audio.containers import AudioInfo
 from fastbp.audio.errors import AudioFileNotFoundError, AudioPermissionError
 from fastbp.audio.finding import find
 from fastbp.audio.framing import frame, n_frames
-from fastbp.audio.quantise import (
+from fastbp.audio.g711 import g711_decode, g711_encode
+from fastbp.audio.quantize import (
+    Quantizer,
     alaw_decode,
     alaw_encode,
-    dequantise,
+    dequantize,
     mulaw_decode,
     mulaw_encode,
-    quantise,
+    quantize,
     snr_db,
 )
 from fastbp.audio.reading import info, load
@@ -25,18 +27,21 @@ __all__ = [
     "AudioFileNotFoundError",
     "AudioInfo",
     "AudioPermissionError",
+    "Quantizer",
     "alaw_decode",
     "alaw_encode",
     "blocks",
-    "dequantise",
+    "dequantize",
     "find",
     "frame",
+    "g711_decode",
+    "g711_encode",
     "info",
     "load",
     "mulaw_decode",
     "mulaw_encode",
     "n_frames",
-    "quantise",
+    "quantize",
     "resample",
     "save",
     "snr_db",

@@ -66,7 +66,7 @@ def as_samples(y: ArrayLike, name: str = "y") -> NDArray[np.floating]:
     if samples.dtype.kind != "f":
         raise ArgumentTypeError(
             f"{name} has dtype {samples.dtype}; expected floating-point samples in [-1, 1] "
-            "(turn integer codes into samples with fastbp.audio.dequantise)."
+            "(turn integer codes into samples with fastbp.audio.dequantize)."
         )
     if not all_finite(samples):
         raise ArgumentError(f"{name} holds NaN or infinity; expected finite samples.")
@@ -79,3 +79,13 @@ def as_waveform(y: ArrayLike) -> NDArray[np.floating]:
     if samples.ndim not in (1, 2):
         raise ArgumentError(f"y has shape {samples.shape}; expected (n_samples,) or (n_channels, n_samples).")
     return samples
+
+
+def as_codes(codes: ArrayLike, low: int, high: int) -> NDArray[np.float64]:
+    """`codes` as whole numbers from `low` to `high`."""
+    array = np.asarray(codes)
+    if array.dtype.kind not in "iu":
+        raise ArgumentTypeError(f"codes have dtype {array.dtype}; expected integers.")
+    if array.size and (array.min() < low or array.max() > high):
+        raise ArgumentError(f"codes run from {array.min()} to {array.max()}; expected {low} to {high}: check `bits`.")
+    return array.astype(np.float64)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import as_path, as_waveform, check_rate
 from fastbp.audio.errors import raise_os_error
-from fastbp.audio.quantise import quantise
+from fastbp.audio.quantize import quantize
 from fastbp.errors import ArgumentError, AudioError
 
 # Format, and subtype where soundfile's default is not the one the suffix means.
@@ -117,14 +117,21 @@ def _parts(arrays: Iterable[Any]) -> Iterator[NDArray[np.floating]]:
             yield waveform[:, start : start + BLOCK_FRAMES]
 
 
-def _format(target: Path, subtype: str | None) -> tuple[str, str]:
+def subtypes(target: Path) -> tuple[str, list[str]]:
+    """The format that the suffix means, and the codings it takes; ArgumentError for an unknown one."""
     import soundfile
 
     if target.suffix.lower() not in FORMATS:
         raise ArgumentError(f"{str(target)!r} has suffix {target.suffix!r}; expected one of {', '.join(FORMATS)}.")
-    format, default = FORMATS[target.suffix.lower()]
-    subtype = subtype or default or soundfile.default_subtype(format)
-    known = soundfile.available_subtypes(format)
+    format, _ = FORMATS[target.suffix.lower()]
+    return format, list(soundfile.available_subtypes(format))
+
+
+def _format(target: Path, subtype: str | None) -> tuple[str, str]:
+    import soundfile
+
+    format, known = subtypes(target)
+    subtype = subtype or FORMATS[target.suffix.lower()][1] or soundfile.default_subtype(format)
     if subtype not in known:
         raise ArgumentError(f"subtype={subtype!r} is not one of {format}'s: {', '.join(known)}.")
     return format, subtype
@@ -164,7 +171,7 @@ def _coded(part: NDArray[np.floating], subtype: str) -> NDArray:
     """Samples as libsndfile is to have them: clipped, and for PCM as integers, since it truncates floats."""
     bounded = part if subtype in UNBOUNDED else np.clip(part, -1, 1)
     if subtype in PCM_BITS:
-        return quantise(bounded, PCM_BITS[subtype]) << (32 - PCM_BITS[subtype])
+        return quantize(bounded, PCM_BITS[subtype]) << (32 - PCM_BITS[subtype])
     return bounded
 
 

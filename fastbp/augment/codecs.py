@@ -17,7 +17,7 @@ from fastbp.augment.base import Augmentation, Bounds, Float32, Range, check_choi
 LAWS = {
     "mulaw": lambda y, bits: audio.mulaw_decode(audio.mulaw_encode(y, bits=bits), bits=bits),
     "alaw": lambda y, bits: audio.alaw_decode(audio.alaw_encode(y, bits=bits), bits=bits),
-    "linear": lambda y, bits: audio.dequantise(audio.quantise(y, bits), bits),
+    "linear": lambda y, bits: audio.dequantize(audio.quantize(y, bits), bits),
 }
 HIGHEST = 0.49  # of the rate: where a band ends at the latest
 
@@ -56,7 +56,7 @@ class Codec(Augmentation):
     Parameters
     ----------
     law : "mulaw", "alaw" or "linear"
-        See `fastbp.audio.mulaw_encode`, `alaw_encode` and `quantise`. What lies beyond full scale is clipped.
+        See `fastbp.audio.mulaw_encode`, `alaw_encode` and `quantize`. What lies beyond full scale is clipped.
     bits : int
         2 to 16.
     rate : float or None

@@ -99,7 +99,7 @@ def test_frame_refuses(y, length, hop, error):
 @pytest.mark.parametrize("bits", [4, 6, 8, 10, 12, 16, 20])
 def test_snr_of_a_full_scale_sine(bits):
     y = sine(1 - 2.0 ** (1 - bits))  # so that the top is not clipped
-    snr = audio.snr_db(y, audio.dequantise(audio.quantise(y, bits), bits))
+    snr = audio.snr_db(y, audio.dequantize(audio.quantize(y, bits), bits))
     assert snr == pytest.approx(6.02 * bits + 1.76, abs=0.3 if bits > 6 else 1.2)
 
 
@@ -107,16 +107,16 @@ def test_snr_of_a_full_scale_sine(bits):
 def test_codes_fill_their_range_and_survive_a_round_trip(bits):
     half = 2 ** (bits - 1)
     codes = np.unique(np.concatenate([[-half, 0, half - 1], np.linspace(-half, half - 1, 129)]).astype(np.int64))
-    np.testing.assert_array_equal(audio.quantise(codes / half, bits), codes)
-    assert audio.quantise([-5.0, 5.0, 0.0], bits).tolist() == [-half, half - 1, 0]
-    assert audio.quantise([0.1], bits).dtype == np.int32
-    np.testing.assert_allclose(audio.dequantise(codes, bits), codes / half, rtol=2**-24)
+    np.testing.assert_array_equal(audio.quantize(codes / half, bits), codes)
+    assert audio.quantize([-5.0, 5.0, 0.0], bits).tolist() == [-half, half - 1, 0]
+    assert audio.quantize([0.1], bits).dtype == np.int32
+    np.testing.assert_allclose(audio.dequantize(codes, bits), codes / half, rtol=2**-24)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=50), st.integers(2, 24))
 def test_quantisation_is_monotonic_and_within_half_a_step(values, bits):
     y = np.sort(np.array(values))
-    codes = audio.quantise(y, bits)
+    codes = audio.quantize(y, bits)
     assert (np.diff(codes) >= 0).all()
     inside = y < 1 - 2.0 ** (1 - bits)
     error = codes / 2.0 ** (bits - 1) - y
@@ -124,7 +124,7 @@ def test_quantisation_is_monotonic_and_within_half_a_step(values, bits):
 
 
 def quantisation_error(y, bits, dither):
-    return audio.quantise(y, bits, dither, seed=3) - y * 2.0 ** (bits - 1)
+    return audio.quantize(y, bits, dither, seed=3) - y * 2.0 ** (bits - 1)
 
 
 def test_dither_makes_the_error_independent_of_a_small_signal():
@@ -149,9 +149,9 @@ def test_only_triangular_dither_makes_the_noise_level_constant(dither, modulated
 
 def test_dither_follows_its_seed():
     y = sine(0.1, 1000)
-    first = audio.quantise(y, 8, "tpdf", seed=1)
-    np.testing.assert_array_equal(first, audio.quantise(y, 8, "tpdf", seed=1))
-    assert (first != audio.quantise(y, 8, "tpdf", seed=2)).any()
+    first = audio.quantize(y, 8, "tpdf", seed=1)
+    np.testing.assert_array_equal(first, audio.quantize(y, 8, "tpdf", seed=1))
+    assert (first != audio.quantize(y, 8, "tpdf", seed=2)).any()
 
 
 CURVES = [(audio.mulaw_encode, audio.mulaw_decode), (audio.alaw_encode, audio.alaw_decode)]
@@ -191,7 +191,7 @@ def test_companding_keeps_its_snr_over_40_db(encode, decode):
     assert max(snrs) < 41
     assert np.mean(snrs) == pytest.approx(37.5, abs=1.5)
     uniform = sine(0.01)
-    assert audio.snr_db(uniform, audio.dequantise(audio.quantise(uniform, 8), 8)) < 15
+    assert audio.snr_db(uniform, audio.dequantize(audio.quantize(uniform, 8), 8)) < 15
 
 
 @pytest.mark.parametrize(("subtype", "encode", "decode"), [("ULAW", *CURVES[0]), ("ALAW", *CURVES[1])])
@@ -203,10 +203,10 @@ def test_the_continuous_curves_agree_with_g711(tmp_path, subtype, encode, decode
 
 
 BITS_TOO_FEW = [
-    lambda: audio.quantise([0.1], 0),
-    lambda: audio.quantise([0.1], 33),
-    lambda: audio.dequantise([1], 1),
-    lambda: audio.dequantise([128], 8),
+    lambda: audio.quantize([0.1], 0),
+    lambda: audio.quantize([0.1], 33),
+    lambda: audio.dequantize([1], 1),
+    lambda: audio.dequantize([128], 8),
     lambda: audio.mulaw_encode([0.1], bits=1),
     lambda: audio.mulaw_decode([256]),
     lambda: audio.mulaw_decode([-1]),
@@ -214,17 +214,17 @@ BITS_TOO_FEW = [
     lambda: audio.mulaw_encode([0.1], mu=0),
     lambda: audio.alaw_encode([0.1], A=1),
     lambda: audio.alaw_encode([0.1], A=np.inf),
-    lambda: audio.quantise([0.1], 8, dither="gauss"),
-    lambda: audio.quantise([0.1], 8, dither="tpdf", seed=-1),
+    lambda: audio.quantize([0.1], 8, dither="gauss"),
+    lambda: audio.quantize([0.1], 8, dither="tpdf", seed=-1),
     lambda: audio.snr_db([0.0], [0.1]),
     lambda: audio.snr_db(np.zeros(0), np.zeros(0)),
     lambda: audio.snr_db([0.1], [0.1, 0.2]),
 ]
 BAD_TYPES = [
-    lambda: audio.quantise([1, 2], 8),
-    lambda: audio.quantise(["a"], 8),
-    lambda: audio.quantise([0.1], 8.0),
-    lambda: audio.dequantise([0.5], 8),
+    lambda: audio.quantize([1, 2], 8),
+    lambda: audio.quantize(["a"], 8),
+    lambda: audio.quantize([0.1], 8.0),
+    lambda: audio.dequantize([0.5], 8),
     lambda: audio.mulaw_decode([0.5]),
     lambda: audio.mulaw_encode([0.1], mu="255"),
     lambda: audio.snr_db([1], [1]),
@@ -244,7 +244,7 @@ def test_unusable_types(call):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("function", [lambda y: audio.quantise(y, 8), audio.mulaw_encode, audio.alaw_encode])
+@pytest.mark.parametrize("function", [lambda y: audio.quantize(y, 8), audio.mulaw_encode, audio.alaw_encode])
 def test_non_finite_samples_are_refused(function, bad):
     with pytest.raises(ArgumentError, match="NaN or infinity"):
         function([0.1, bad])
@@ -253,9 +253,9 @@ def test_non_finite_samples_are_refused(function, bad):
 @pytest.mark.parametrize("n", SIZES)
 def test_shapes_are_kept(n):
     y = np.random.default_rng(n).uniform(-1, 1, (2, n)).astype(np.float32)
-    for codes in (audio.quantise(y, 8, "rpdf"), audio.mulaw_encode(y), audio.alaw_encode(y)):
+    for codes in (audio.quantize(y, 8, "rpdf"), audio.mulaw_encode(y), audio.alaw_encode(y)):
         assert codes.shape == (2, n)
-    assert audio.dequantise(audio.quantise(y, 8), 8).shape == (2, n)
+    assert audio.dequantize(audio.quantize(y, 8), 8).shape == (2, n)
 
 
 def test_snr_of_known_noise():

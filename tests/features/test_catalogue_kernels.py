@@ -187,3 +187,26 @@ def test_recursions_go_on_from_their_state(audio, cut):
 def test_wrong_shapes_are_refused(audio, call):
     with pytest.raises(ValueError, match=r".{10}"):
         call(audio)
+
+
+@pytest.mark.parametrize("taps", [[], [1.0], [2.033, -2.165, 1.959, -1.590, 0.6149]])
+@pytest.mark.parametrize("n", [0, 1, 7, 129])
+@pytest.mark.parametrize("bits", [1, 4, 32])
+def test_shaped_codes(audio, taps, n, bits):
+    rng = np.random.default_rng(n)
+    x, dither, taps = rng.normal(0, 2.0 ** (bits - 2), n), rng.uniform(-0.5, 0.5, n), np.array(taps)
+    errors, start = np.zeros(len(taps)), np.zeros(len(taps))
+    expected, end = recursion.shaped_codes(x, dither, taps, start, bits)
+    np.testing.assert_array_equal(audio.shaped_codes(x, dither, taps, errors, bits), expected)
+    np.testing.assert_allclose(errors, end, atol=1e-5)  # of codes up to 2 ** 31
+    halves = [
+        audio.shaped_codes(x[part], dither[part], taps, start, bits) for part in (slice(n // 2), slice(n // 2, n))
+    ]
+    np.testing.assert_array_equal(np.concatenate(halves), expected)
+
+
+def test_shaped_codes_refuses_what_does_not_fit(audio):
+    x, one = np.zeros(9), np.ones(1)
+    for arguments in ((x, x[1:], one, one, 8), (x, x, one, x, 8), (x, x, one, one, 0), (x, x, one, one, 33)):
+        with pytest.raises(ValueError, match="one length"):
+            audio.shaped_codes(*arguments)
