@@ -136,13 +136,14 @@ def _draw(model: "AudioClassifier", found: "Evaluation", out: Path) -> None:
 def _listen(out: Path, test: "Listing") -> None:
     """Classify a test clip, and what `_write_mix` wrote second by second, with the saved model."""
     from fastbp.tasks import AudioClassifier
+    from fastbp.tasks.timelines import to_lines
 
     model = AudioClassifier.load(out / MODEL)
     clip, truth = Path(test.files[-1]), test.labels[-1]
     result = predict.classify(model, clip, timeline=False)
     print(f"  {clip.name} ({truth}): {result['label']}, probability {result['probability']:.3f}")
     print(f"  {MIX} ({', then '.join(CLASSES)}), second by second:")
-    print(indented(predict.timeline_text(predict.classify(model, out / MIX, timeline=True)["timeline"]), by=4))
+    print(indented("\n".join(to_lines(model.timeline(out / MIX))), by=4))
 
 
 def _next(out: Path, folder: Path) -> str:

@@ -12,9 +12,9 @@ from fastbp.cli.tables import indented
 from fastbp.errors import ArgumentError, AudioError
 
 if TYPE_CHECKING:
-    from fastbp.tasks import AudioClassifier, Segment
+    from fastbp.tasks import AudioClassifier
 
-STRETCH = {"start": float, "end": float, "label": str, "probability": float}  # of time, in seconds
+STRETCH = ("start", "end", "label", "probability")  # of time, in seconds
 Result = dict[str, Any]  # file, label, probability, probabilities, and timeline if asked for; or file and error
 
 
@@ -50,7 +50,7 @@ def run(arguments: Arguments) -> int:
     from fastbp.tasks import AudioClassifier
 
     model = AudioClassifier.load(arguments.model)
-    files = [file for word in arguments.files for file in _expanded(word)]
+    files = sound_files(arguments.files)
     failed = []
 
     def results() -> Iterator[Result]:
@@ -65,16 +65,18 @@ def run(arguments: Arguments) -> int:
     return 1 if failed else 0
 
 
-def _expanded(word: Path) -> list[Path]:
-    """The sound files of a folder; any other path as it is, also a folder without any, for its error to be reported."""
+def sound_files(words: Iterable[Path]) -> list[Path]:
+    """The sound files of folders; any other path as it is, also a folder without any, for its error to be reported."""
     from fastbp import audio
 
-    return (audio.find(word) if word.is_dir() else []) or [word]
+    return [file for word in words for file in ((audio.find(word) if word.is_dir() else []) or [word])]
 
 
 def classify(model: "AudioClassifier", file: Path, timeline: bool) -> Result:
     """Class and probabilities of a file, its timeline if asked for; or why it cannot be used."""
     import numpy as np
+
+    from fastbp.tasks.timelines import plain
 
     try:
         probabilities = model.predict_proba([file])[0]
@@ -88,31 +90,20 @@ def classify(model: "AudioClassifier", file: Path, timeline: bool) -> Result:
         "probability": float(probabilities[best]),
         "probabilities": {str(name): float(p) for name, p in zip(model.classes_, probabilities)},
     }
-    return result if segments is None else {**result, "timeline": [_plain(segment) for segment in segments]}
-
-
-def _plain(segment: "Segment") -> Result:
-    """A segment as JSON has it."""
-    return {name: kind(getattr(segment, name)) for name, kind in STRETCH.items()}
+    return result if segments is None else {**result, "timeline": [plain(segment) for segment in segments]}
 
 
 def _write_text(results: Iterable[Result], classes: list[str], files: list[Path], timeline: bool) -> None:
     """A line a file as soon as it is classified, its timeline indented below it."""
+    from fastbp.tasks import Segment
+    from fastbp.tasks.timelines import to_lines
+
     width, size = max(len(str(file)) for file in files), max(map(len, (*classes, "label")))
     print(f"{'file':{width}}  {'label':{size}}  probability")
     for result in _usable(results):
         print(f"{result['file']:{width}}  {result['label']:{size}}  {result['probability']:.3f}", flush=True)
         if timeline:
-            print(indented(timeline_text(result["timeline"])))
-
-
-def timeline_text(timeline: list[Result]) -> str:
-    """A line for each stretch of time."""
-    seconds, size = len(f"{timeline[-1]['end']:.2f}"), max(len(stretch["label"]) for stretch in timeline)
-    return "\n".join(
-        f"{s['start']:{seconds}.2f} to {s['end']:{seconds}.2f} s  {s['label']:{size}}  {s['probability']:.3f}"
-        for s in timeline
-    )
+            print(indented("\n".join(to_lines([Segment(**stretch) for stretch in result["timeline"]]))))
 
 
 def _write_csv(results: Iterable[Result], classes: list[str], files: list[Path], timeline: bool) -> None:

@@ -6,6 +6,17 @@
 
 from fastbp.tasks.classifier import AudioClassifier, Segment
 from fastbp.tasks.evaluation import ClassScore, Evaluation
+from fastbp.tasks.segmenter import Segmenter, SegmentStream
 from fastbp.tasks.streaming import ClassifierStream
+from fastbp.tasks.timelines import format_segments
 
-__all__ = ["AudioClassifier", "ClassifierStream", "ClassScore", "Evaluation", "Segment"]
+__all__ = [
+    "AudioClassifier",
+    "ClassifierStream",
+    "ClassScore",
+    "Evaluation",
+    "Segment",
+    "SegmentStream",
+    "Segmenter",
+    "format_segments",
+]

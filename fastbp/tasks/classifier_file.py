@@ -1,5 +1,7 @@
 """An AudioClassifier in a .fbp file: settings, features and network in the header, scaling and tensors by name."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,8 @@ TASK = "AudioClassifier"
 MEAN, STD = "scaling/mean", "scaling/std"
 
 
-def save(model: "AudioClassifier", path: str | PathLike[str]) -> None:
-    """Write a fitted classifier, atomically."""
+def save(model: "AudioClassifier", path: str | PathLike[str], more: Mapping[str, Any] | None = None) -> None:
+    """Write a fitted classifier, atomically, and in its header `more`, which a reader may or may not know of."""
     settings = {name: value for name, value in model.get_params().items() if name != "features"}
     windows = {"window": model.windows_.window, "hop": model.windows_.hop}
     augment = as_augment(model.augment).get_config()
@@ -39,32 +41,41 @@ def save(model: "AudioClassifier", path: str | PathLike[str]) -> None:
         "classes": model.classes_.tolist(),
         "n_windows": model.n_windows_,
         "network": model.network_.get_config(),
+        **(more or {}),
     }
     tensors = {MEAN: model.scaling_.mean, STD: model.scaling_.std, **network_tensors(model.network_)}
     storage.write(path, tensors, config)
 
 
-def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> None:
-    """Make a new classifier the one that `save` wrote."""
+def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> dict[str, Any]:
+    """Make a new classifier the one that `save` wrote; its header."""
     tensors, config = storage.read(path)
     if config.get("task") != TASK:
         kind = config.get("task") or config.get("kind") or "thing of unknown kind"
         hint = " Networks are read by fastbp.load_model." if kind == "network" else ""
         raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not an AudioClassifier.{hint}")
-    try:
+    with misdescribed(path, "an AudioClassifier"):
         pipeline = Pipeline.from_config(config["features"])
         model.set_params(**config["settings"], features=pipeline)
         windows = Windows(pipeline, model.window, model.hop or model.window)
         classes, network, n_windows = np.array(config["classes"]), config["network"], int(config["n_windows"])
         scaling = Scaling(tensors.pop(MEAN), tensors.pop(STD))
-    except UnknownNameError:
-        raise
-    except (FastbpError, KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} does not describe an AudioClassifier: {error!r}.") from error
     model.network_ = network_from(network, tensors, path)
     model.windows_, model.scaling_, model.classes_, model.n_windows_ = windows, scaling, classes, n_windows
     model.history_, model.failures_ = None, {}
     _refuse_misfits(model, path)
+    return config
+
+
+@contextmanager
+def misdescribed(path: object, what: str) -> Iterator[None]:
+    """Turn the errors of making something out of a header into a ModelFileError, but for a missing plug-in's."""
+    try:
+        yield
+    except UnknownNameError:
+        raise
+    except (FastbpError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} does not describe {what}: {error!r}.") from error
 
 
 def _refuse_misfits(model: "AudioClassifier", path: object) -> None:

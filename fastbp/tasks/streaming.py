@@ -1,6 +1,7 @@
 """Decisions of an AudioClassifier while the sound is still going on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,14 @@ class ClassifierStream:
     power of all up to its end; and features that are normalised to the level of the clip (`Pipeline(normalize=...)`,
     the default features) are normalised to that of all so far, beginning with the first window.
 
+    Parameters
+    ----------
+    model, sr, hop
+        See `AudioClassifier.stream`.
+    answer
+        What push and flush give for a window instead of a `Segment`: a function of its start and end, seconds, and its
+        probabilities float32 (n_classes,), which are None where it is silent; it gives None for no answer.
+
     Attributes
     ----------
     delay : float
@@ -34,12 +43,19 @@ class ClassifierStream:
         frame (and of the frames that it depends on) lies beyond. Less a window, it is how late a decision comes.
     """
 
-    def __init__(self, model: "AudioClassifier", sr: float | None = None, hop: float | None = None) -> None:
+    def __init__(
+        self,
+        model: "AudioClassifier",
+        sr: float | None = None,
+        hop: float | None = None,
+        answer: Callable[[float, float, Float32 | None], Any] | None = None,
+    ) -> None:
         windows = model._fitted()
         pipeline = windows.pipeline
         self.hop = windows.window if hop is None else hop
         plain = Pipeline.from_config(pipeline.get_config() | {"normalize": "none"})
         self._rows = plain.stream(None, windows.window, self.hop)
+        self._answer = partial(_most_probable, model.classes_.tolist()) if answer is None else answer
         self._model, self._sr, self._rate = model, pipeline.sr, streaming_rate(sr, pipeline.sr)
         self._resampler = Resampler(self._rate, pipeline.sr) if self._rate != pipeline.sr else None
         self.delay = self._rows.delay
@@ -55,7 +71,7 @@ class ClassifierStream:
         self._pending = np.empty((0, plain.n_features), np.float32)
         self._closed = False
 
-    def push(self, chunk: ArrayLike) -> list[Segment]:
+    def push(self, chunk: ArrayLike) -> list[Any]:
         """The decisions that a chunk completes, in order; often none.
 
         Parameters
@@ -72,7 +88,7 @@ class ClassifierStream:
         samples = as_chunk(chunk)
         return self._take(samples if self._resampler is None else self._resampler.push(samples))
 
-    def flush(self) -> list[Segment]:
+    def flush(self) -> list[Any]:
         """The decisions that remain at the end: a last window counts if more than half of it was heard.
 
         The stream is closed: it takes no more chunks.
@@ -123,13 +139,13 @@ class ClassifierStream:
         if self._closed:
             raise ArgumentError("The stream was flushed, which is its end; make another one.")
 
-    def _take(self, samples: Float32) -> list[Segment]:
+    def _take(self, samples: Float32) -> list[Any]:
         self._held = np.concatenate([self._held, samples])
         leveled = samples if self._level is None else self._level.push(samples)
         self._pending = np.concatenate([self._pending, self._rows.push(leveled)])
         return self._decisions(self._length)
 
-    def _decisions(self, n_needed: int) -> list[Segment]:
+    def _decisions(self, n_needed: int) -> list[Any]:
         """Those of the pending rows whose windows have so many samples."""
         found = []
         while len(self._held) >= (self._step if self._decided else n_needed):
@@ -140,11 +156,11 @@ class ClassifierStream:
             elif not len(self._pending):
                 break
             else:
-                if self._is_heard(self._held[: self._length]):
-                    found.append(self._decide(self._pending[:1]))
+                heard = self._is_heard(self._held[: self._length])
+                found.append(self._decide(self._pending[:1] if heard else None))
                 self._pending = self._pending[1:]
             self._decided = not self._decided
-        return found
+        return [decision for decision in found if decision is not None]
 
     def _is_heard(self, window: Float32) -> bool:
         energy = float(np.sum(np.square(window, dtype=np.float64)))
@@ -152,12 +168,18 @@ class ClassifierStream:
         self._loudest = max(self._loudest, power)
         return power > 0 and power >= min(mean * 10 ** (-SILENCE_DB / 10), self._loudest)
 
-    def _decide(self, row: Float32) -> Segment:
+    def _decide(self, row: Float32 | None) -> Any:
+        """The answer to a row of features (1, n_features); None for a window that is silent."""
         model = self._model
-        p = model.network_.predict(model.scaling_(row))[0]
-        best, start = int(p.argmax()), self._start // self._hop_length * (self._hop_length / self._sr)
+        p = None if row is None else model.network_.predict(model.scaling_(row))[0]
+        start = self._start // self._hop_length * (self._hop_length / self._sr)
         end = min(start + self._window, (self._start + len(self._held)) / self._sr)
-        return Segment(start, end, model.classes_[best].tolist(), float(p[best]))
+        return self._answer(start, end, p)
+
+
+def _most_probable(classes: list[Any], start: float, end: float, p: Float32 | None) -> Segment | None:
+    """The decision for a window; none for one that is silent."""
+    return None if p is None else Segment(start, end, classes[int(p.argmax())], float(p.max()))
 
 
 class _RunningLevel:

@@ -1,0 +1,80 @@
+"""`fastbp segment`: what is heard when, as a table, JSON, CSV, Audacity labels or RTTM."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastbp.cli.options import Arguments, add_command, number, positive
+from fastbp.errors import ArgumentError, AudioError
+
+FORMATS = ("text", "json", "csv", "audacity", "rttm")
+SETTINGS = ("hop", "min_duration", "smoothing", "switch_penalty")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "segment",
+        run,
+        "MODEL FILE ... [options]",
+        "say what is heard when in sound files",
+        "Print a timeline of labelled segments of each sound file, of any length; between them is silence. A file that "
+        "cannot be used is reported, the others go on, and the exit code is 1.",
+        [
+            "fastbp segment model.fbp broadcast.flac",
+            "fastbp segment model.fbp broadcast.flac --format audacity > labels.txt",
+            "fastbp segment model.fbp recordings/ --format rttm -o timelines/ --min-duration 2",
+        ],
+    )
+    parser.add_argument("model", metavar="MODEL", help="model file (.fbp) of `fastbp train`, or of a Segmenter")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="write one file for each sound into DIR")
+    parser.add_argument("--hop", metavar="S", type=positive, help="seconds from decision to decision (default: 0.25)")
+    parser.add_argument("--min-duration", metavar="S", type=number(0, 1e6), help="shortest segment (default: 0.5)")
+    parser.add_argument(
+        "--smoothing", choices=("viterbi", "median", "none"), help="of the decisions (default: viterbi)"
+    )
+    parser.add_argument("--switch-penalty", metavar="X", type=number(0, 1e6),
+                        help="what a change of class costs, in nats of probability (default: 4)")  # fmt: skip
+
+
+def run(arguments: Arguments) -> int:
+    """Segment all files; 1 if any of them could not be used."""
+    from fastbp.cli.predict import sound_files
+    from fastbp.tasks import Segmenter
+    from fastbp.tasks.timelines import FORMATS
+
+    model = Segmenter.load(arguments.model)
+    model.set_params(**{name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None})
+    files, form = sound_files(arguments.files), FORMATS[arguments.format]
+    targets = _targets(files, arguments.output, form.suffix)
+    found, failed = [], False
+    for file, target in zip(files, targets):
+        try:
+            timeline = (str(file), model.segment(file))
+        except (AudioError, ArgumentError) as error:
+            failed = True
+            print(f"fastbp: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        if target is None:
+            found.append(timeline)
+        else:
+            target.write_text(form.write([timeline]), encoding="utf-8")
+    if arguments.output is None and (found or not failed):
+        print(form.write(found), end="")
+    return 1 if failed else 0
+
+
+def _targets(files: list[Path], folder: Path | None, suffix: str) -> list[Path] | list[None]:
+    """The file to write for each sound, if there is a folder for them; ArgumentError where two would be one."""
+    if folder is None:
+        return [None] * len(files)
+    names = [file.stem + suffix for file in files]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ArgumentError(f"{folder / min(twice)} would be written for two sounds; write them into folders apart.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder / name for name in names]
