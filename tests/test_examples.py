@@ -15,11 +15,11 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 INSTALLED = str(Path(fastbp.__file__).parents[1])  # for programs started elsewhere
 
 
-def run(name, *arguments):
+def run(name, *arguments, cwd=None):
     paths = os.pathsep.join(filter(None, [INSTALLED, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False,
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": paths}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -44,6 +44,15 @@ def test_music_or_speech_hears_the_difference(tmp_path, from_folder):
     assert len(re.findall(r"^epoch \d+/10 ", out, re.MULTILINE)) == 10
     assert len(re.findall(r"\.wav: (music|speech)$", out, re.MULTILINE)) == 5
     assert float(re.search(r"accuracy on \d+ test clips: (\S+)", out)[1]) >= 0.85
+
+
+def test_segment_finds_where_speech_ends_and_music_begins(tmp_path):
+    out = run("segment.py", cwd=tmp_path)
+    segments = re.findall(r"^ *(\S+) to +(\S+) s  (\S+)  \S+$", out, re.MULTILINE)
+    assert [label for _, _, label in segments] == ["speech", "music"]
+    assert float(segments[0][1]) == pytest.approx(20, abs=1)
+    assert (tmp_path / "labels.txt").read_text().count("\n") == 2
+    assert len((EXAMPLES / "segment.py").read_text().splitlines()) < 40
 
 
 def test_the_textbook_program_is_there_to_the_letter():
