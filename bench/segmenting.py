@@ -60,7 +60,7 @@ def speed(model: Segmenter, y: np.ndarray, sr: int, channels: int) -> float:
     """Times real time of `fastbp segment` on one thread, start-up included: median of three."""
     with tempfile.TemporaryDirectory() as scratch:
         model.save(Path(scratch) / "m.fbp")
-        waveform = np.stack([y if sr == SR else audio.resample(y, SR, sr)] * channels)
+        waveform = 0.5 * np.stack([y if sr == SR else audio.resample(y, SR, sr)] * channels)
         audio.save(Path(scratch) / "a.wav", waveform, sr, "PCM_16" if sr == SR else "PCM_24")
         words = [sys.executable, "-m", "fastbp", "segment", f"{scratch}/m.fbp", f"{scratch}/a.wav"]
         environment, took = {**os.environ, "FASTBP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}, []
