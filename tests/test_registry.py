@@ -133,7 +133,7 @@ class TestGoodPlugins:
         assert "goody" in registry.names("optimizer")
         assert "goody" not in registry.names("optimizer", plugins=False)
         assert "goody" not in registry.names("loss")
-        assert registry.installed() == [replace(info, provides=()) for info in registry.plugins()]
+        assert registry.installed() == [replace(info, provides=(), compiled=()) for info in registry.plugins()]
         info = PluginInfo("test_good_point", "Test-Good", "2.0.1", (("optimizer", "goody"),))
         assert info in registry.plugins()
         assert str(info) == "Test-Good 2.0.1"
