@@ -29,7 +29,7 @@ class Decoder(Protocol):
         """The next (n_frames, n_channels), or as many as there are; RuntimeError where they can't be decoded."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a frozen one takes three times as long to make
 class Sound:
     """An open sound file whose header has been checked."""
 

@@ -152,7 +152,8 @@ def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _check_length(sound: Sound, found: int) -> None:
     """Hold the frames found, counted from the start of the file, against those announced."""
-    expected, is_mp3, position = sound.info.frames, sound.info.format == "MP3", sound.stream.tell()
+    expected, is_mp3 = sound.info.frames, sound.info.format == "MP3"
+    position = sound.stream.tell() if is_mp3 else 0
     if is_mp3 and not containers.mpeg_counts_frames(sound.stream):
         if position < MPEG_WHOLE * sound.stream.seek(0, os.SEEK_END):
             raise AudioError(

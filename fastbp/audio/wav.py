@@ -43,7 +43,8 @@ class WavFile:
         self._stream, self._position = stream, start
         self._kernels = _kernels.load("audio")
         self._coding = self._kernels.PCM_CODINGS[info.subtype]
-        self._end = start + info.frames * info.frame_bytes
+        self._frame_bytes = info.frame_bytes
+        self._end = start + info.frames * self._frame_bytes
 
     def can_seek(self) -> bool:
         """Always True."""
@@ -51,11 +52,11 @@ class WavFile:
 
     def seek(self, frame: int) -> None:
         """Go to a frame."""
-        self._position = self._end - (self.info.frames - frame) * self.info.frame_bytes
+        self._position = self._end - (self.info.frames - frame) * self._frame_bytes
 
     def read_block(self, n_frames: int) -> NDArray[np.float32]:
         """The next (n_frames, n_channels), or as many as there are."""
-        channels, frame_bytes = self.info.channels, self.info.frame_bytes
+        channels, frame_bytes = self.info.channels, self._frame_bytes
         n_frames = min(n_frames, (self._end - self._position) // frame_bytes)
         samples = self._samples(n_frames * channels)
         n_read = len(samples) // channels
