@@ -9,8 +9,6 @@ of order 4, 8-bit mu-law. Figures are medians over the seeds. scikit-learn's MLP
 rows.
 """
 
-import argparse
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import soxr
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from bench.quality.tables import Table, over_seeds, run
 from fastbp import audio, corpus
 from fastbp.augment import Augment, as_augment
 from fastbp.features import default_pipeline
@@ -88,23 +87,18 @@ def accuracies(
     return [[float(np.mean(judge(x) == labels)) for judge in judges] for x, labels in tests]
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--split", default="test", help="which split to judge (test)")
-    options = parser.parse_args()
-    listing = corpus.read(options.data / "MANIFEST.csv", where=WHERE).part(options.split)
+def table(data: Path, seeds: Sequence[int], split: str) -> Table:
+    """Accuracy on clean and telephone windows, by network and augmentation."""
+    listing = corpus.read(data / "MANIFEST.csv", where=WHERE).part(split)
     tests = [test_rows(listing, channel) for channel in (lambda y: y, telephone)]
-    print(f"{len(listing)} clips, {len(tests[0][1])} windows, {options.seeds} seeds: median (least to most)")
-    print("| network | augmentation | clean | telephone |\n| --- | --- | ---: | ---: |")
+    made = Table("Through a telephone", ["network, augmentation", "clean", "telephone"])
+    made.notes.append(f"{len(listing)} clips, {len(tests[0][1])} windows of 1 s; accuracy.")
     for network, train in (("fastbp", ours), ("scikit-learn", theirs)):
         for name, augment in AUGMENTED.items():
-            found = accuracies(train, options.data, augment, range(options.seeds), tests)
-            cells = (f"{statistics.median(part):.3f} ({min(part):.3f} to {max(part):.3f})" for part in found)
-            print(f"| {network} | {name} | {' | '.join(cells)} |", flush=True)
+            found = accuracies(train, data, augment, seeds, tests)
+            made.rows.append([f"{network}, {name}", *map(over_seeds, found)])
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    run(table, __doc__)
