@@ -397,7 +397,7 @@ class Sequential:
         settings = threads.get_threads(), self.precision
         (room, made_for), plan = self._plans.get(purpose, ((-1, None), None))
         if room < n_rows or made_for != settings:
-            plan = make_plan(self, max(1, n_rows), settings[0], input_gradient=purpose == "explicit")
+            plan = make_plan(self, purpose, max(1, n_rows), settings[0])
             self._plans[purpose] = ((n_rows, settings), plan)
         return plan
 

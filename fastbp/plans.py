@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from fastbp.network import Sequential
 
 
-def make_plan(model: "Sequential", n_rows: int, n_threads: int, input_gradient: bool = False) -> Any:
-    """A plan for batches of up to `n_rows` rows; with loss and optimizer where the network is compiled."""
+def make_plan(model: "Sequential", purpose: str, n_rows: int, n_threads: int) -> Any:
+    """A plan to "fit", "predict" or be "explicit" with up to `n_rows` rows; with loss and optimizer where compiled."""
     plan = load("core").Plan(
-        _layer_specs(model), model.params, model.grads, model.statistics.vector, n_rows, n_threads, input_gradient,
-        **precision.plan_options(model.precision),
+        _layer_specs(model), model.params, model.grads, model.statistics.vector, n_rows, n_threads,
+        purpose == "explicit", **precision.plan_options(model.precision, purpose),
     )  # fmt: skip
     plan.set_penalties(_penalties(model))
     if model.optimizer is not None:

@@ -51,6 +51,10 @@ def get_precision() -> str:
     return _precision
 
 
-def plan_options(precision: str) -> dict[str, Any]:
-    """What the compiled plan is told: into how many parts to split, none where AMX is missing, refused or capped."""
-    return {"n_parts": PARTS[precision] if cpu_build() == "amx" else 0}
+def plan_options(precision: str, purpose: str) -> dict[str, Any]:
+    """What a compiled plan is told: into how many parts to split, none where AMX is missing, refused or capped.
+
+    Predictions in float32 are never split, so that a row's answer has the same bits alone and among others.
+    """
+    whole = cpu_build() != "amx" or (purpose == "predict" and precision == "float32")
+    return {"n_parts": 0 if whole else PARTS[precision]}

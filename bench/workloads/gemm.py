@@ -33,6 +33,26 @@ def exact(make: Callable[[], Operands]) -> np.ndarray:
     return some_rows(a).astype(np.float64) @ b.astype(np.float64)
 
 
+def parts_of_float32(m: int, k: int, n: int) -> int:
+    """Into how many parts fastbp splits the operands of such a product where it is asked for float32."""
+    from fastbp import precision
+    from fastbp._kernels import load
+
+    n_parts = precision.plan_options("float32", "fit")["n_parts"]
+    return n_parts if 1 / m + 1 / n + 1 / k < load("core").PARTS_LIMITS[n_parts] else 0
+
+
+def unsplit(make: Callable[[], Operands]) -> Entry:
+    """The float32 kernels alone."""
+    import fastbp
+    from fastbp._kernels import load
+
+    need_amx()
+    a, b, out = make()
+    matmul, n_threads = load("core").matmul, fastbp.get_threads()
+    return Entry(lambda: matmul(a, b, None, out, n_threads), lambda: some_rows(out))
+
+
 def ours(make: Callable[[], Operands], n_parts: int = 0, tolerance: float | None = None) -> Entry:
     import fastbp
     from fastbp._kernels import load
@@ -40,6 +60,7 @@ def ours(make: Callable[[], Operands], n_parts: int = 0, tolerance: float | None
     if n_parts:
         need_amx()
     a, b, out = make()
+    n_parts = n_parts or parts_of_float32(*a.shape, b.shape[1])
     matmul, n_threads = load("core").matmul, fastbp.get_threads()
     return Entry(lambda: matmul(a, b, None, out, n_threads, n_parts), lambda: some_rows(out), tolerance)
 
@@ -67,7 +88,7 @@ def with_torch_bfloat16(make: Callable[[], Operands]) -> Entry:
 
 ENTRIES = {"fastbp": ours, "numpy": with_numpy, "torch": with_torch}
 REDUCED = {
-    "fastbp-three-parts": partial(ours, n_parts=3),
+    "fastbp-unsplit": unsplit,
     "fastbp-high": partial(ours, n_parts=2, tolerance=2e-5),
     "fastbp-bfloat16": partial(ours, n_parts=1, tolerance=1e-2),
     "torch-bfloat16": with_torch_bfloat16,

@@ -1,5 +1,5 @@
 /* The innermost square of a product in bfloat16: two by two tiles of 16 x 16 floats, accumulated over tiles of 16 x 32
- * bfloat16 numbers. Processors with AMX have eight tile registers for it; elsewhere six small functions do what
+ * bfloat16 numbers. Processors with AMX have eight tile registers for it; elsewhere small functions do what
  * its instructions do, so that everything around them is the same, and tested, on every machine.
  *
  * A tile is 16 rows of 64 bytes. Of a left operand it holds 16 rows of 32 columns p; of a right operand row q holds the
@@ -21,30 +21,52 @@ enum {
     TILE_WORDS = 256,
     SQUARE = 32,            /* rows and columns of c that are kept in tiles */
     STEP = 32,              /* terms of the sums that one tile holds */
-    STEPS_IN_L1 = 4         /* all parts of so many steps of both operands fit the first cache: 48 KB */
+    LINES_AHEAD = 4         /* of the cache, fetched beside four products of tiles */
 };
 
-/* Which part of a is multiplied with which of b, smallest products first; n parts take the last n (n + 1) / 2. */
-static const struct { int a, b; } PART_PAIRS[6] = {{0, 2}, {1, 1}, {2, 0}, {0, 1}, {1, 0}, {0, 0}};
+/* The products of the parts of one step: in an order in which each takes over a tile of the one before, since loading
+ * them is what takes the time. Tiles 4, 5 hold a part of a, 6, 7 one of b. */
+#define TILES_LEFT(OP, part) OP##_LOAD(4, a + (part) * TILE_WORDS, TILE_SIDE) OP##_LOAD(5, a + strip + (part) * TILE_WORDS, TILE_SIDE)
+#define TILES_RIGHT(OP, part) OP##_LOAD(6, b + (part) * TILE_WORDS, TILE_SIDE) OP##_LOAD(7, b + strip + (part) * TILE_WORDS, TILE_SIDE)
+#define TILES_DOT(OP)                                                                                                \
+    OP##_DOT(0, 4, 6) OP##_DOT(1, 4, 7) OP##_DOT(2, 5, 6) OP##_DOT(3, 5, 7)                                          \
+    for (int l = 0; l < LINES_AHEAD && ahead < ahead_end; l++, ahead += 16) __builtin_prefetch(ahead, 0, 2);
+#define STEP_OF_1(OP) TILES_LEFT(OP, 0) TILES_RIGHT(OP, 0) TILES_DOT(OP)
+#define STEP_OF_2(OP)                                                                                                \
+    TILES_LEFT(OP, 0) TILES_RIGHT(OP, 1) TILES_DOT(OP) TILES_RIGHT(OP, 0) TILES_DOT(OP) TILES_LEFT(OP, 1) TILES_DOT(OP)
+#define STEP_OF_3(OP)                                                                                                \
+    TILES_LEFT(OP, 0) TILES_RIGHT(OP, 2) TILES_DOT(OP) TILES_RIGHT(OP, 1) TILES_DOT(OP)                              \
+    TILES_LEFT(OP, 1) TILES_DOT(OP) TILES_RIGHT(OP, 0) TILES_DOT(OP)                                                 \
+    TILES_LEFT(OP, 2) TILES_DOT(OP) TILES_LEFT(OP, 0) TILES_DOT(OP)
 
-/* c (32, 32) = a (32, 32 n_steps) @ b (32 n_steps, 32): a and b are two strips (n_steps, n_parts) of tiles each. */
+#define TILE_STEPS(OP, PARTS)                                                                                        \
+    for (ptrdiff_t s = 0, row = 0; s < n_steps; s++, a += (PARTS) * TILE_WORDS, b += (PARTS) * TILE_WORDS) {         \
+        for (; row * n_steps < (s + 1) * SQUARE; row++) {                                                            \
+            __builtin_prefetch(c + row * c_row, 1);                                                                  \
+            __builtin_prefetch(c + row * c_row + TILE_SIDE, 1);                                                      \
+        }                                                                                                            \
+        STEP_OF_##PARTS(OP)                                                                                          \
+    }
+
+/* c (32, 32) = bias (32) + a (32, 32 n_steps) @ b (32 n_steps, 32); a and b are two strips (n_steps, n_parts) of tiles
+ * each, rows of c lie c_row floats apart. Meanwhile n_ahead words are fetched into the second cache. */
 #define TILE_SQUARE(OP, TARGET)                                                                                      \
-    TARGET static void OP##_square(ptrdiff_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b, float *c) { \
+    TARGET static void OP##_square(ptrdiff_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b,             \
+                                   const float *bias, float *c, ptrdiff_t c_row, const uint32_t *ahead,              \
+                                   ptrdiff_t n_ahead) {                                                              \
+        const uint32_t *ahead_end = ahead + n_ahead;                                                                 \
         const ptrdiff_t strip = n_steps * n_parts * TILE_WORDS;                                                      \
         OP##_REGISTERS                                                                                               \
-        OP##_ZERO(0) OP##_ZERO(1) OP##_ZERO(2) OP##_ZERO(3)                                                          \
-        for (ptrdiff_t start = 0; start < n_steps; start += STEPS_IN_L1)                                             \
-            for (int pair = 6 - n_parts * (n_parts + 1) / 2; pair < 6; pair++)                                       \
-                for (ptrdiff_t s = start; s < n_steps && s < start + STEPS_IN_L1; s++) {                             \
-                    const uint32_t *left = a + (s * n_parts + PART_PAIRS[pair].a) * TILE_WORDS;                      \
-                    const uint32_t *right = b + (s * n_parts + PART_PAIRS[pair].b) * TILE_WORDS;                     \
-                    OP##_LOAD(4, left) OP##_LOAD(5, left + strip)                                                    \
-                    OP##_LOAD(6, right) OP##_LOAD(7, right + strip)                                                  \
-                    OP##_DOT(0, 4, 6) OP##_DOT(1, 4, 7) OP##_DOT(2, 5, 6) OP##_DOT(3, 5, 7)                          \
-                }                                                                                                    \
-        OP##_STORE(0, c) OP##_STORE(1, c + TILE_SIDE)                                                                \
-        OP##_STORE(2, c + TILE_SIDE * SQUARE)                                                                        \
-        OP##_STORE(3, c + TILE_SIDE * SQUARE + TILE_SIDE)                                                            \
+        OP##_LOAD(0, bias, 0) OP##_LOAD(1, bias + TILE_SIDE, 0)                                                      \
+        OP##_LOAD(2, bias, 0) OP##_LOAD(3, bias + TILE_SIDE, 0)                                                      \
+        switch (n_parts) {                                                                                           \
+        case 1: TILE_STEPS(OP, 1) break;                                                                             \
+        case 2: TILE_STEPS(OP, 2) break;                                                                             \
+        default: TILE_STEPS(OP, 3)                                                                                   \
+        }                                                                                                            \
+        OP##_STORE(0, c, c_row) OP##_STORE(1, c + TILE_SIDE, c_row)                                                  \
+        OP##_STORE(2, c + TILE_SIDE * c_row, c_row)                                                                  \
+        OP##_STORE(3, c + TILE_SIDE * c_row + TILE_SIDE, c_row)                                                      \
     }
 
 /* What TDPBF16PS does: even and odd terms are summed apart, in order, then together, then with c. The product of two
@@ -62,15 +84,14 @@ static void emulated_dot(float *c, const uint32_t *a, const uint32_t *b) {
         }
 }
 
-static void emulated_store(const float *tile, float *c) {
-    for (int i = 0; i < TILE_SIDE; i++) memcpy(c + i * SQUARE, tile + i * TILE_SIDE, TILE_SIDE * sizeof(float));
+static void copy_tile(void *to, ptrdiff_t to_row, const void *from, ptrdiff_t from_row) {
+    for (int i = 0; i < TILE_SIDE; i++) memcpy((uint32_t *)to + i * to_row, (const uint32_t *)from + i * from_row, 64);
 }
 
 #define emulated_REGISTERS uint32_t tile[8][TILE_WORDS];
-#define emulated_ZERO(t) memset(tile[t], 0, sizeof tile[t]);
-#define emulated_LOAD(t, p) memcpy(tile[t], p, sizeof tile[t]);
+#define emulated_LOAD(t, p, row) copy_tile(tile[t], TILE_SIDE, p, row);
 #define emulated_DOT(t, left, right) emulated_dot((float *)tile[t], tile[left], tile[right]);
-#define emulated_STORE(t, p) emulated_store((float *)tile[t], p);
+#define emulated_STORE(t, p, row) copy_tile(p, row, tile[t], TILE_SIDE);
 TILE_SQUARE(emulated, )
 
 #ifdef HAS_AMX_TILES
@@ -78,11 +99,10 @@ TILE_SQUARE(emulated, )
 /* GCC's intrinsics do not say which memory they read, so the compiler is kept from putting off stores to it. */
 #define FENCE __asm__ volatile("" ::: "memory");
 #define amx_REGISTERS FENCE
-#define amx_ZERO(t) _tile_zero(t);
-#define amx_LOAD(t, p) _tile_loadd(t, p, 64);
+#define amx_LOAD(t, p, row) _tile_loadd(t, p, (row) * 4);
 #define amx_DOT(t, left, right) _tile_dpbf16ps(t, left, right);
-#define amx_STORE(t, p) _tile_stored(t, p, SQUARE * 4);
-#define WITH_AMX __attribute__((target("amx-tile,amx-bf16")))
+#define amx_STORE(t, p, row) _tile_stored(t, p, (row) * 4);
+#define WITH_AMX __attribute__((target("amx-tile,amx-bf16,prfchw")))
 TILE_SQUARE(amx, WITH_AMX)
 
 static const struct {
@@ -113,7 +133,8 @@ static int prepare_amx(void) {
 static void tiles_begin(void) { if (amx_ready) amx_begin(); }
 static void tiles_end(void) { if (amx_ready) amx_end(); }
 
-static void multiply_tiles(ptrdiff_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b, float *c) {
-    (amx_ready ? amx_square : emulated_square)(n_steps, n_parts, a, b, c);
+static void multiply_tiles(ptrdiff_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b, const float *bias,
+                           float *c, ptrdiff_t c_row, const uint32_t *ahead, ptrdiff_t n_ahead) {
+    (amx_ready ? amx_square : emulated_square)(n_steps, n_parts, a, b, bias, c, c_row, ahead, n_ahead);
 }
 #endif

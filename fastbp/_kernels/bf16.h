@@ -42,6 +42,7 @@ INLINE vu pairs_along(tile_words *words, const float *x, ptrdiff_t ld, ptrdiff_t
     vu bad = {0};
     for (int r = 0; r < TILE_SIDE; r++)
         for (int p = 0; p < STEP; p += VL) {
+            __builtin_prefetch(x + r * ld + STEP + p);
             vf v = load_up_to(x + r * ld + p, r < n ? k - p : 0);
             for (int part = 0; part < n_parts; part++) {
                 vh half = __builtin_convertvector(take_part(&v, part == 0, &bad) >> 16, vh);
@@ -56,6 +57,8 @@ INLINE vu pairs_across(tile_words *words, const float *x, ptrdiff_t ld, ptrdiff_
     vu bad = {0};
     for (int q = 0; q < TILE_SIDE; q++)
         for (int r = 0; r < TILE_SIDE; r += VL) {
+            __builtin_prefetch(x + (2 * q + STEP) * ld + r);
+            __builtin_prefetch(x + (2 * q + STEP + 1) * ld + r);
             vf even = load_up_to(x + 2 * q * ld + r, 2 * q < k ? n - r : 0);
             vf odd = load_up_to(x + (2 * q + 1) * ld + r, 2 * q + 1 < k ? n - r : 0);
             for (int part = 0; part < n_parts; part++) {
@@ -79,23 +82,27 @@ static void transpose_words(uint32_t *out, tile_words words) {
 INLINE int pack_parts(uint32_t *out, const float *x, ptrdiff_t x_r, ptrdiff_t x_p, ptrdiff_t n, ptrdiff_t k,
                       const int right, const int n_parts) {
     const int along = x_p == 1, turn = along == right;
+    const ptrdiff_t strip = (k + STEP - 1) / STEP * n_parts * TILE_WORDS;
     vu bad = {0};
-    for (ptrdiff_t p = 0; p < k; p += STEP, out += n_parts * TILE_WORDS) {
-        tile_words turned[MAX_PARTS], *words = turn ? turned : (tile_words *)out;
-        bad |= along ? pairs_along(words, x + p, x_r, n, k - p, n_parts)
-                     : pairs_across(words, x + p * x_p, x_p, n, k - p, n_parts);
-        for (int part = 0; turn && part < n_parts; part++) transpose_words(out + part * TILE_WORDS, turned[part]);
-    }
+    for (ptrdiff_t p = 0; p < k; p += STEP, x += STEP * x_p, out += n_parts * TILE_WORDS)
+        for (int s = 0; s < 2; s++) {
+            tile_words turned[MAX_PARTS], *to = (tile_words *)(out + s * strip), *words = turn ? turned : to;
+            const float *from = x + s * TILE_SIDE * x_r;
+            const ptrdiff_t rest = n - s * TILE_SIDE;
+            bad |= along ? pairs_along(words, from, x_r, rest, k - p, n_parts)
+                         : pairs_across(words, from, x_p, rest, k - p, n_parts);
+            for (int part = 0; turn && part < n_parts; part++) transpose_words(to[part][0], turned[part]);
+        }
     uint32_t any = 0;
     for (int l = 0; l < VL; l++) any |= bad[l];
     return n_parts > 1 && any;
 }
 
-/* One strip of an operand in tiles: out (ceil(k / 32), n_parts, 16, 16) words. Element p of row (of a right operand:
- * column) r is x[r * x_r + p * x_p], r < n (at most 16 are); one of the strides is 1. Returns whether several parts do
+/* Two strips of an operand in tiles: out (2, ceil(k / 32), n_parts, 16, 16) words. Element p of row (of a right operand:
+ * column) r is x[r * x_r + p * x_p], r < n (at most 32 are); one of the strides is 1. Returns whether several parts do
  * not add up to an element, since it is NaN, infinite or rounded to that. */
-static int pack_strip(uint32_t *out, const float *x, ptrdiff_t x_r, ptrdiff_t x_p, ptrdiff_t n, ptrdiff_t k, int right,
-                      int n_parts) {
+static int pack_strips(uint32_t *out, const float *x, ptrdiff_t x_r, ptrdiff_t x_p, ptrdiff_t n, ptrdiff_t k, int right,
+                       int n_parts) {
     switch (n_parts) {
     case 1: return pack_parts(out, x, x_r, x_p, n, k, right, 1);
     case 2: return pack_parts(out, x, x_r, x_p, n, k, right, 2);

@@ -1,5 +1,6 @@
-# Matrix products out of bfloat16 parts. Both operands are packed into tiles, a slab of k at a time; then tasks make c in
-# squares of 32 by 32, each summed in tile registers (amx.h) over the whole slab.
+# Matrix products out of bfloat16 parts. The right operand is packed into tiles, a slab of k at a time; then tasks pack some
+# rows of the left one, which stay in the second cache, and make c in squares of 32 by 32, each summed in tile registers
+# (amx.h) over the whole slab.
 cdef extern from "bf16.h" nogil:
     int TILE_SIDE
     int TILE_WORDS
@@ -8,28 +9,32 @@ cdef extern from "bf16.h" nogil:
     int prepare_amx()
     void tiles_begin() noexcept
     void tiles_end() noexcept
-    void multiply_tiles(Py_ssize_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b, float *c) noexcept
-    int pack_strip(uint32_t *out, const float *x, Py_ssize_t x_r, Py_ssize_t x_p, Py_ssize_t n, Py_ssize_t k, int right,
-                   int n_parts) noexcept
+    void multiply_tiles(Py_ssize_t n_steps, int n_parts, const uint32_t *a, const uint32_t *b, const float *bias,
+                        float *c, Py_ssize_t c_row, const uint32_t *ahead, Py_ssize_t n_ahead) noexcept
+    int pack_strips(uint32_t *out, const float *x, Py_ssize_t x_r, Py_ssize_t x_p, Py_ssize_t n, Py_ssize_t k, int right,
+                    int n_parts) noexcept
 
 cdef enum:
-    SLAB_TILES = 66             # of a strip, over its parts: the operands of a square, 270 KB, stay in the second cache,
-    SQUARES_IN_TASK = 8         # and so do those of a column of so many squares
+    SLAB_TILES = 66             # of a strip, over its parts: two strips are 132 KB
+    SQUARES_IN_TASK = 8         # of rows: with those of a, the second cache is half full
+    TASKS_OF_PARTS = 2          # at least, for each thread
 
 # Whether AMX is there. Products take parts where they are asked to; without AMX that is slow.
 AMX = bool(prepare_amx())
 
-# n parts pay where 1/m + 1/n + 1/k is below this. Packing takes about n / 2 cycles for each element of the operands, a
-# product by AVX-512 1 / 32 cycle and one by AMX n (n + 1) / 600 for each of its m * n * k terms; the gain is to be twofold.
-# Three parts then need m > 256: rows predicted 256 at a time get the bits they would get one by one.
-PARTS_LIMITS = (0.0, *[(1.0 / 32 - n * (n + 1) / 600.0) / n for n in (1, 2, 3)])
+# n parts pay where 1/m + 1/n + 1/k is below this: packing costs time for each element of the operands and of c, a product
+# for each of its m * n * k terms. Measured on Sapphire Rapids with both operands in every order: where the limit is
+# reached, products take 0.9 to 1.3 of their time in float32, and soon after less.
+PARTS_LIMITS = (0.0, 0.04, 0.028, 0.012)
 
 ctypedef struct PartsGemm:
     Gemm *g                     # its slab in hand is p0, k0
     int n_parts
     Py_ssize_t n_steps          # of the slab
-    uint32_t *a                 # strips of 16 rows: (n_steps, n_parts) tiles each
-    uint32_t *b                 # strips of 16 columns
+    Py_ssize_t size             # words of a square's two strips (2, n_steps, n_parts, TILE_WORDS)
+    uint32_t *b                 # its squares of columns
+    uint32_t *a                 # those rows of each thread's task in hand, `a_size` words for each thread
+    Py_ssize_t a_size
     Cut rows, groups            # tasks: squares of the rows, and of the columns, that each takes
     int not_finite              # an operand, of which several parts do not add up then
 
@@ -42,57 +47,70 @@ cdef inline bint parts_pay(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, double limi
     return 1.0 / m + 1.0 / n + 1.0 / k < limit
 
 
-cdef inline Py_ssize_t parts_floats(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int n_parts) noexcept nogil:
+cdef inline Py_ssize_t square_words(Py_ssize_t k, int n_parts) noexcept nogil:
+    """Room for the two strips of a square over the longest slab."""
+    return 2 * min(ceil_div(k, STEP), SLAB_TILES // n_parts) * n_parts * TILE_WORDS
+
+
+cdef inline Py_ssize_t parts_floats(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int n_parts, int n_threads) noexcept nogil:
     """Room that a product needs in ctx.parts."""
-    return 2 * (n_squares(m) + n_squares(n)) * min(ceil_div(k, STEP), SLAB_TILES // n_parts) * n_parts * TILE_WORDS
+    return (n_squares(n) + n_threads * min(n_squares(m), SQUARES_IN_TASK)) * square_words(k, n_parts)
 
 
-cdef void pack_strip_task(void *arg, Py_ssize_t task, int worker) noexcept nogil:
-    # strips of a, then those of b; strip i starts at row or column j
+cdef void pack_right_task(void *arg, Py_ssize_t task, int worker) noexcept nogil:
+    # the columns of one square
     cdef PartsGemm *s = <PartsGemm *>arg
     cdef Gemm *g = s.g
-    cdef Py_ssize_t n_a = 2 * n_squares(g.m), i = task if task < n_a else task - n_a, j = i * TILE_SIDE
-    cdef Py_ssize_t room = i * s.n_steps * s.n_parts * TILE_WORDS
+    cdef Py_ssize_t j = task * SQUARE
     cdef const float *b = g.b + g.p0 * g.b_row + j * g.b_col
-    cdef int bad
-    if task < n_a:
-        bad = pack_strip(s.a + room, g.a + g.p0 * g.a_col + j * g.a_row, g.a_row, g.a_col, g.m - j, g.k0, 0, s.n_parts)
-    else:
-        bad = pack_strip(s.b + room, b, g.b_col, g.b_row, g.n - j, g.k0, 1, s.n_parts)
-        if g.done.b_sums != NULL:
-            add_columns(g.done.b_sums + j, b, g.b_row, min(TILE_SIDE, g.n - j), g.k0, g.p0 > 0)
-    if bad:
+    if pack_strips(s.b + task * s.size, b, g.b_col, g.b_row, g.n - j, g.k0, 1, s.n_parts):
         s.not_finite = 1
+    if g.done.b_sums != NULL:
+        add_columns(g.done.b_sums + j, b, g.b_row, min(SQUARE, g.n - j), g.k0, g.p0 > 0)
 
 
-cdef void add_square(Gemm *g, const float *sums, Py_ssize_t i0, Py_ssize_t j0) noexcept nogil:
-    # c[i0 : i0 + 32, j0 : j0 + 32] = [c +] sums (32, 32) [+ bias], as far as c goes
-    cdef Py_ssize_t i, j, cols = min(SQUARE, g.n - j0)
-    cdef float *c
-    cdef const float *base
-    for i in range(min(SQUARE, g.m - i0)):
-        c = g.c + (i0 + i) * g.n + j0
-        base = c
-        if g.p0 == 0:
-            base = g.done.bias + j0 if g.done.bias != NULL else NULL
-        for j in range(cols):
-            c[j] = sums[i * SQUARE + j] + (base[j] if base != NULL else 0.0)
+cdef void multiply_square(PartsGemm *s, const uint32_t *a, Py_ssize_t i, Py_ssize_t j, const uint32_t *ahead,
+                          Py_ssize_t n_ahead) noexcept nogil:
+    # c[i : i + 32, j : j + 32] = [c +] a @ b [+ bias], as far as c goes. Sums over a slab are added to c afterwards, as
+    # fewer terms then meet a large sum
+    cdef Gemm *g = s.g
+    cdef Py_ssize_t rows = min(SQUARE, g.m - i), cols = min(SQUARE, g.n - j), r, q
+    cdef const uint32_t *b = s.b + j // SQUARE * s.size
+    cdef float *c = g.c + i * g.n + j
+    cdef float sums[32 * 32]
+    cdef float bias[32]
+    memset(bias, 0, sizeof(bias))
+    if g.p0 == 0 and g.done.bias != NULL:
+        memcpy(bias, g.done.bias + j, cols * sizeof(float))
+    if g.p0 == 0 and rows == SQUARE and cols == SQUARE:
+        multiply_tiles(s.n_steps, s.n_parts, a, b, bias, c, g.n, ahead, n_ahead)
+        return
+    multiply_tiles(s.n_steps, s.n_parts, a, b, bias, sums, SQUARE, ahead, n_ahead)
+    for r in range(rows):
+        for q in range(cols):
+            c[r * g.n + q] = sums[r * SQUARE + q] + (c[r * g.n + q] if g.p0 else 0.0)
 
 
 cdef void multiply_parts_task(void *arg, Py_ssize_t task, int worker) noexcept nogil:
     # one task's rows of c against its group of columns
     cdef PartsGemm *s = <PartsGemm *>arg
     cdef Gemm *g = s.g
-    cdef Py_ssize_t size = 2 * s.n_steps * s.n_parts * TILE_WORDS, group = task // s.rows.parts, i, j
+    cdef Py_ssize_t group = task // s.rows.parts, end = start(&s.groups, group + 1), i, j, top, n_ahead
     cdef Py_ssize_t first = start(&s.rows, task % s.rows.parts), last = start(&s.rows, task % s.rows.parts + 1)
-    cdef float sums[32 * 32]
-    if g.ctx.stop or (worker == 0 and g.long_work and poll(g.ctx)):
+    cdef uint32_t *a = s.a + worker * s.a_size
+    if g.ctx.stop or s.not_finite or (worker == 0 and g.long_work and poll(g.ctx)):
         return
+    for i in range(first, last):
+        top = i * SQUARE
+        if pack_strips(a + (i - first) * s.size, g.a + top * g.a_row + g.p0 * g.a_col, g.a_row, g.a_col, g.m - top, g.k0, 0,
+                       s.n_parts):
+            s.not_finite = 1
+            return
     tiles_begin()
-    for j in range(start(&s.groups, group), start(&s.groups, group + 1)):
+    for j in range(start(&s.groups, group), end):
+        n_ahead = s.size // (last - first) if j + 1 < end else 0
         for i in range(first, last):
-            multiply_tiles(s.n_steps, s.n_parts, s.a + i * size, s.b + j * size, sums)
-            add_square(g, sums, i * SQUARE, j * SQUARE)
+            multiply_square(s, a + (i - first) * s.size, i * SQUARE, j * SQUARE, s.b + (j + 1) * s.size + (i - first) * n_ahead, n_ahead)
         if g.done.finish != NULL and g.p0 + g.k0 == g.k:
             g.done.finish(g.done.arg, first * SQUARE, min(g.m, last * SQUARE), j * SQUARE, min(g.n, (j + 1) * SQUARE))
     tiles_end()
@@ -100,21 +118,24 @@ cdef void multiply_parts_task(void *arg, Py_ssize_t task, int worker) noexcept n
 
 cdef void multiply_parts_slab(PartsGemm *s, int n_threads) noexcept nogil:
     """Pack the slab in hand and add its products to c, unless an operand turns out not to be finite."""
-    cdef Gemm *g = s.g
-    s.n_steps = ceil_div(g.k0, STEP)
-    s.b = s.a + 2 * n_squares(g.m) * s.n_steps * s.n_parts * TILE_WORDS
-    parallel_for(n_threads, 2 * (n_squares(g.m) + n_squares(g.n)), pack_strip_task, s)
-    if not s.not_finite:
-        parallel_for(n_threads, s.rows.parts * s.groups.parts, multiply_parts_task, s)
+    s.n_steps = ceil_div(s.g.k0, STEP)
+    s.size = 2 * s.n_steps * s.n_parts * TILE_WORDS
+    parallel_for(n_threads, n_squares(s.g.n), pack_right_task, s)
+    parallel_for(n_threads, s.rows.parts * s.groups.parts, multiply_parts_task, s)
 
 
 cdef bint gemm_parts(Gemm *g, int n_threads) noexcept nogil:
     """The product by ctx.n_parts parts of each operand. False: it was not done, for parts of infinity do not add up."""
-    cdef Py_ssize_t steps = ceil_div(g.k, STEP), slab
+    cdef Py_ssize_t steps = ceil_div(g.k, STEP), room = square_words(g.k, g.ctx.n_parts), slab
+    cdef Py_ssize_t n_tasks = TASKS_OF_PARTS * n_threads if n_threads > 1 else 1
     cdef Cut slabs = cut(steps, ceil_div(steps * g.ctx.n_parts, SLAB_TILES))
-    cdef Cut rows = cut(n_squares(g.m), ceil_div(n_squares(g.m), SQUARES_IN_TASK))
-    cdef Cut groups = cut(n_squares(g.n), min(n_squares(g.n), ceil_div(TASKS * n_threads, rows.parts)))
-    cdef PartsGemm s = PartsGemm(g, g.ctx.n_parts, 0, <uint32_t *>g.ctx.parts, NULL, rows, groups, 0)
+    cdef Cut rows = cut(n_squares(g.m), min(n_squares(g.m), max(n_tasks, ceil_div(n_squares(g.m), SQUARES_IN_TASK))))
+    cdef Cut groups = cut(n_squares(g.n), min(n_squares(g.n), ceil_div(n_tasks, rows.parts)))
+    cdef PartsGemm s
+    memset(&s, 0, sizeof(PartsGemm))
+    s.g, s.n_parts, s.rows, s.groups = g, g.ctx.n_parts, rows, groups
+    s.b = <uint32_t *>g.ctx.parts
+    s.a, s.a_size = s.b + n_squares(g.n) * room, min(n_squares(g.m), SQUARES_IN_TASK) * room
     for slab in range(slabs.parts):
         g.p0 = start(&slabs, slab) * STEP
         g.k0 = min(g.k, start(&slabs, slab + 1) * STEP) - g.p0

@@ -19,7 +19,7 @@ cdef class Scratch:
 
     cdef int split(self, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int n_parts) except -1:
         """Let the next product split its operands, whatever their size."""
-        cdef Py_ssize_t room = parts_floats(m, n, k, n_parts) + ALIGNMENT
+        cdef Py_ssize_t room = parts_floats(m, n, k, n_parts, self.ctx.n_threads) + ALIGNMENT
         if self.parts.shape[0] < room:
             self.parts = np.empty(room, np.float32)
         self.ctx.n_parts = n_parts

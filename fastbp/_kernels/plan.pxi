@@ -132,12 +132,12 @@ cdef class Plan(Engine):
 
     cdef int allocate_parts(self, list specs, int n_parts, double limit) except -1:
         """Room for the largest product of parts: forward, weight gradient or input gradient of a dense layer."""
-        cdef Py_ssize_t room = 0, rows = self.max_rows, n_in, n_out
+        cdef Py_ssize_t room = 0, rows = self.max_rows, n_in, n_out, m, n, k
         for spec in specs if n_parts else ():
             n_in, n_out = spec["n_in"], spec["n_out"]
             if spec["op"] == "dense" and parts_pay(rows, n_in, n_out, limit):
-                room = max(room, parts_floats(rows, n_out, n_in, n_parts), parts_floats(n_in, n_out, rows, n_parts),
-                           parts_floats(rows, n_in, n_out, n_parts))
+                for m, n, k in ((rows, n_out, n_in), (n_in, n_out, rows), (rows, n_in, n_out)):
+                    room = max(room, parts_floats(m, n, k, n_parts, self.ctx.n_threads))
         if room:
             self.ctx.n_parts = n_parts
             self.ctx.parts_limit = limit

@@ -46,7 +46,7 @@ class Rig:
         self.params, self.grads, self.slots = (zone.array for zone in self.zones)
         self.slots[...] = np.array(optimizer.slots(), np.float32)[:, None]
         model.parameters.vector, model.gradients.vector, model.slots = self.params, self.grads, self.slots
-        self.plan, self.t = make_plan(model, 1, threads.get_threads()), 0
+        self.plan, self.t = make_plan(model, "fit", 1, threads.get_threads()), 0
 
     def step(self, grads: Float32, learning_rate: float = 0.01) -> None:
         """One step with these gradients (n,)."""

@@ -113,15 +113,16 @@ static uint32_t random_pair(unsigned *seed) {
 static void *compare(void *arg) {
     enum { MOST = 2 * 9 * 3 * TILE_WORDS };
     static __thread uint32_t a[MOST], b[MOST];
-    float found[SQUARE * SQUARE], expected[SQUARE * SQUARE];
+    float found[SQUARE * SQUARE], expected[SQUARE * SQUARE], bias[SQUARE];
     unsigned seed = (unsigned)(intptr_t)arg;
     for (int i = 0; i < MOST; i++) { a[i] = random_pair(&seed); b[i] = random_pair(&seed); }
+    for (int i = 0; i < SQUARE; i++) bias[i] = (float)i - 15.0f;
     for (int n_parts = 1; n_parts <= 3; n_parts++)
         for (int n_steps = 1; n_steps <= 9; n_steps++) {
             amx_begin();
-            amx_square(n_steps, n_parts, a, b, found);
+            amx_square(n_steps, n_parts, a, b, bias, found, SQUARE, a, MOST);
             amx_end();
-            emulated_square(n_steps, n_parts, a, b, expected);
+            emulated_square(n_steps, n_parts, a, b, bias, expected, SQUARE, a, 0);
             if (memcmp(found, expected, sizeof found)) return "different";
         }
     return NULL;
