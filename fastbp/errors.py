@@ -37,5 +37,9 @@ class AudioError(FastbpError, OSError):
     """A sound file cannot be read, or what it holds cannot be used."""
 
 
+class DenseMemoryError(FastbpError, MemoryError):
+    """A sparse matrix does not fit into memory in full."""
+
+
 class MissingExtraError(FastbpError, ImportError):
     """A library of an optional extra is not installed; the message says which extra to install."""

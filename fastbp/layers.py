@@ -20,6 +20,7 @@ ACTIVATIONS: dict[str, float] = {
     "silu": 0.0,
     "sigmoid": 0.0,
     "tanh": 0.0,
+    "exponential": 0.0,
     "softplus": 0.0,
     "softmax": 0.0,
 }

@@ -50,6 +50,18 @@ def save(model: "Sequential", path: str | PathLike[str]) -> None:
     storage.write(path, network_tensors(model), config)
 
 
+def dumps(model: "Sequential") -> bytes:
+    """Layers and tensors as a .fbp file would hold them, also where they are not finite; not what `compile` chose."""
+    layers = {name: value for name, value in model.get_config().items() if name != "compile"}
+    return storage.dumps(network_tensors(model), {"kind": "network", "network": layers}, allow_nonfinite=True)
+
+
+def loads(content: bytes) -> "Sequential":
+    """The network that `dumps` described."""
+    tensors, metadata = storage.loads(content, allow_nonfinite=True)
+    return network_from(metadata["network"], tensors, "The pickle")
+
+
 def load(path: str | PathLike[str]) -> "Sequential":
     """Read a network that `save` wrote."""
     tensors, metadata = storage.read(path)

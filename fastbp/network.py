@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp import data, layers, losses, metrics, optimizers, threads
+from fastbp import data, layers, losses, metrics, optimizers, regularizers, threads
 from fastbp import precision as precisions
 from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from fastbp.frames import Frames
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PREDICT_ROWS = 256  # rows that go through the network at a time, so that activations stay in cache
 PART_ROWS = 64 * PREDICT_ROWS  # rows of a store that are read at a time
 INITIALISE, SHUFFLE = 0, 1  # what the seed is used for
+_TRAINING = ("optimizer", "loss", "metrics", "_precision", "slots", "step_count", "epoch_count", "stop_training")
 
 
 class Sequential:
@@ -100,7 +101,7 @@ class Sequential:
         self.widths = [self.n_in]
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
-        self.trained = {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.parameters(n)}
+        self.trained = self._declared()
         self.running = {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.statistics(n)}
         self.parameters = FlatTensors({name: t.shape for name, t in self.trained.items()})
         self.gradients = FlatTensors(self.parameters.shapes)
@@ -109,6 +110,26 @@ class Sequential:
         self._plans: dict[str, tuple[tuple[int, Any], Any]] = {}
         self.initialize()
         return self
+
+    def _declared(self) -> dict[str, layers.Tensor]:
+        return {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.parameters(n)}
+
+    def set_kernel_regularizer(self, regularizer: Any) -> None:
+        """Give all dense layers of a built network this penalty on their kernels, from the next batch on.
+
+        Parameters
+        ----------
+        regularizer
+            A name or object of `fastbp.regularizers`, or None.
+        """
+        self._need_built()
+        penalty = regularizers.get(regularizer)
+        dense = [layer for layer in self.layers if isinstance(layer, layers.Dense)]
+        if any(layer.kernel_regularizer != penalty for layer in dense):
+            for layer in dense:
+                layer.kernel_regularizer = penalty
+            self.trained = self._declared()
+            self._plans.clear()
 
     def placed(self) -> Iterable[tuple[Any, int]]:
         """Each layer with its number of inputs."""
@@ -453,6 +474,24 @@ class Sequential:
         from fastbp import model_file
 
         model_file.save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: the content of a .fbp file, and where training is. Plans are made anew."""
+        from fastbp import model_file
+
+        if not self.built:
+            return dict(self.__dict__)
+        training = {name: getattr(self, name) for name in _TRAINING if hasattr(self, name)}
+        return {"content": model_file.dumps(self), **training}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from fastbp import model_file
+
+        content, slots = state.pop("content", None), state.pop("slots", None)
+        self.__dict__.update(state if content is None else {**model_file.loads(content).__dict__, **state})
+        if slots is not None:
+            self.slots = aligned_zeros(slots.shape)
+            self.slots[...] = slots
 
 
 def load_model(path: str | PathLike[str]) -> Sequential:

@@ -74,6 +74,10 @@ class Constant(Schedule):
     def at(self, steps):
         return np.full(len(steps), float(self.learning_rate))
 
+    def __call__(self, step: int) -> float:
+        """Learning rate of one step, asked for after every epoch."""
+        return float(self.learning_rate)
+
 
 @dataclass
 class StepDecay(Schedule):

@@ -12,6 +12,7 @@ Any safetensors reader opens it. ``crc32`` is over the JSON of ``[tensors, fastb
 is an error and not a slightly different network.
 """
 
+import io
 import json
 import math
 import os
@@ -100,13 +101,23 @@ def write(
         The system refuses: no such folder, no permission, no space, ... It is an OSError as well.
     """
     path = _checked_path(path)
-    arrays = {name: _storable(name, tensor, allow_nonfinite) for name, tensor in tensors.items()}
-    arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
-    header = _header(arrays, _encoded(metadata))
+    parts = _parts(tensors, metadata, allow_nonfinite)
     with _system_errors("write", path), replacing(path) as file:
-        file.write(header)
-        for array in arrays.values():
-            file.write(array.data)
+        for part in parts:
+            file.write(part)
+
+
+def dumps(tensors: Mapping[str, ArrayLike], metadata: Mapping[str, Any], *, allow_nonfinite: bool = False) -> bytes:
+    """What `write` would write; parameters and errors as there."""
+    return b"".join(_parts(tensors, metadata, allow_nonfinite))
+
+
+def loads(content: bytes, *, allow_nonfinite: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """`read` of the content of a file; parameters, results and errors as there."""
+    try:
+        return _parse(io.BytesIO(content), len(content), allow_nonfinite)
+    except _Flaw as flaw:
+        raise ModelFileError(f"Cannot read the content of a model file: {flaw}") from None
 
 
 def read(path: Path, *, allow_nonfinite: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -165,6 +176,13 @@ def _system_errors(verb: str, path: str) -> Iterator[None]:
 
 
 # Writing
+
+
+def _parts(tensors: Mapping[str, ArrayLike], metadata: Mapping[str, Any], allow_nonfinite: bool) -> list[Any]:
+    """Header and data, larger items first."""
+    arrays = {name: _storable(name, tensor, allow_nonfinite) for name, tensor in tensors.items()}
+    arrays = dict(sorted(arrays.items(), key=lambda item: -item[1].itemsize))
+    return [_header(arrays, _encoded(metadata)), *(array.data for array in arrays.values())]
 
 
 def _storable(name: str, tensor: ArrayLike, allow_nonfinite: bool) -> NDArray[Any]:

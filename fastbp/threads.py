@@ -5,6 +5,8 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastbp._kernels import cpu_build, supported_builds
 from fastbp.errors import ArgumentError
@@ -43,6 +45,17 @@ def set_threads(n: int) -> None:
 def set_worker_threads(n: int) -> None:
     """Let kernels that the calling thread calls use up to `n` threads: its share, where several do one job."""
     _of_worker.n_threads = n
+
+
+@contextmanager
+def limited(n: int) -> Iterator[None]:
+    """Let kernels that the calling thread calls in here use up to `n` threads."""
+    before = getattr(_of_worker, "n_threads", None)
+    _of_worker.n_threads = _checked(n, "The number of threads")
+    try:
+        yield
+    finally:
+        _of_worker.n_threads = before
 
 
 def get_threads() -> int:

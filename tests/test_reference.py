@@ -76,6 +76,7 @@ def test_activation_gradients(name, alpha, shape):
         ("silu", 1.0, 1 / (1 + math.exp(-1))),
         ("sigmoid", 0.0, 0.5),
         ("tanh", 0.5, math.tanh(0.5)),
+        ("exponential", 0.5, math.exp(0.5)),
         ("softplus", 0.0, math.log(2.0)),
     ],
 )

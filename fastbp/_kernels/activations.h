@@ -44,5 +44,6 @@ ACTIVATION(gelu, z * normal_cdf(z), d * (normal_cdf(z) + z * normal_pdf(z)))
 ACTIVATION(silu, z * vf_sigmoid(z), d * vf_sigmoid(z) * (1.0f + z * (1.0f - vf_sigmoid(z))))
 ACTIVATION(sigmoid, vf_sigmoid(z), d * y * (1.0f - y))
 ACTIVATION(tanh, vf_tanh(z), d * (1.0f - y * y))
+ACTIVATION(exponential, vf_exp(z), d * y)
 ACTIVATION(softplus, vf_softplus(z), d * vf_sigmoid(z))
 #endif

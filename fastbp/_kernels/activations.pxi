@@ -19,6 +19,8 @@ cdef extern from "activations.h" nogil:
     void sigmoid_backward(const float *, const float *, float *, Py_ssize_t, float)
     void tanh_forward(const float *, float *, Py_ssize_t, float)
     void tanh_backward(const float *, const float *, float *, Py_ssize_t, float)
+    void exponential_forward(const float *, float *, Py_ssize_t, float)
+    void exponential_backward(const float *, const float *, float *, Py_ssize_t, float)
     void softplus_forward(const float *, float *, Py_ssize_t, float)
     void softplus_backward(const float *, const float *, float *, Py_ssize_t, float)
 
@@ -48,6 +50,7 @@ cdef ActivationKernel activation_kernel(str name) except *:
     if name == "silu": return ActivationKernel(silu_forward, silu_backward, 1, 0)
     if name == "sigmoid": return ActivationKernel(sigmoid_forward, sigmoid_backward, 0, 0)
     if name == "tanh": return ActivationKernel(tanh_forward, tanh_backward, 0, 0)
+    if name == "exponential": return ActivationKernel(exponential_forward, exponential_backward, 0, 0)
     if name == "softplus": return ActivationKernel(softplus_forward, softplus_backward, 1, 0)
     if name == "softmax": return SOFTMAX
     raise ValueError(f"no kernel for activation {name!r}")

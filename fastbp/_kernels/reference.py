@@ -141,6 +141,7 @@ ACTIVATIONS = {
     "silu": Activation(lambda z, _: z * _sigmoid(z), lambda z, y, dy, _: dy * _silu_slope(z)),
     "sigmoid": Activation(lambda z, _: _sigmoid(z), lambda z, y, dy, _: dy * y * (1.0 - y)),
     "tanh": Activation(lambda z, _: np.tanh(z), lambda z, y, dy, _: dy * (1.0 - y * y)),
+    "exponential": Activation(lambda z, _: np.exp(z), lambda z, y, dy, _: dy * y),
     "softplus": Activation(lambda z, _: np.logaddexp(0.0, z), lambda z, y, dy, _: dy * _sigmoid(z)),
     "softmax": Activation(lambda z, _: _softmax(z), lambda z, y, dy, _: _softmax_backward(y, dy)),
 }

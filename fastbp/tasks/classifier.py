@@ -19,7 +19,17 @@ from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.evaluation import Evaluation, evaluation
 from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
-from fastbp.tasks.sources import Source, as_sounds, is_file, one_sound, parts, read_listing, waveform, with_validation
+from fastbp.tasks.sources import (
+    Source,
+    as_sounds,
+    features_of,
+    is_file,
+    one_sound,
+    parts,
+    read_listing,
+    waveform,
+    with_validation,
+)
 from fastbp.tasks.streaming import ClassifierStream
 from fastbp.tasks.windows import Segment, Windows
 
@@ -241,11 +251,7 @@ class AudioClassifier(Estimator):
     def predict_proba(self, sounds: Any) -> Float32:
         """Probabilities float32 (n_sounds, n_classes) in the order of `classes_`; see `predict`."""
         windows = self._fitted()
-        given = as_sounds(sounds)
-        files = [sound for sound in given if is_file(sound)]
-        found = iter(extract(files, windows, windows.pipeline.sr, cache=False, verbose=0, strict=True).arrays)
-        arrays = [next(found) if is_file(sound) else windows(waveform(sound, windows.pipeline.sr)) for sound in given]
-        return self._clips(arrays)
+        return self._clips(features_of(as_sounds(sounds), windows, windows.pipeline.sr))
 
     def _fitted(self) -> Windows:
         if not hasattr(self, "network_"):

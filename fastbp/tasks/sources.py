@@ -12,6 +12,7 @@ from fastbp import audio, corpus
 from fastbp.corpus import Listing, Member
 from fastbp.corpus.reading import reader_of
 from fastbp.errors import ArgumentError, ArgumentTypeError
+from fastbp.extraction import Features, extract
 from fastbp.features.waveform import as_waveform
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]] | Listing
@@ -114,6 +115,15 @@ def one_sound(given: Any) -> Any:
     if len(sounds) != 1:
         raise ArgumentError(f"One sound is needed; got {len(sounds)}.")
     return sounds[0]
+
+
+def features_of(
+    sounds: Sequence[Any], features: Features, sr: float, *, cache: bool = False, n_jobs: int | None = None
+) -> list[Any]:
+    """Features of each of some files and waveforms at sr Hz; AudioError for a file that cannot be used."""
+    files = [sound for sound in sounds if is_file(sound)]
+    found = iter(extract(files, features, sr, cache=cache, n_jobs=n_jobs, verbose=0, strict=True).arrays)
+    return [next(found) if is_file(sound) else features(waveform(sound, sr)) for sound in sounds]
 
 
 def waveform(sound: Any, sr: float) -> np.ndarray:
