@@ -128,9 +128,8 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
         return self._probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> Float:
-        """Natural logarithm of `predict_proba`; minus infinity where that is 0."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        """Natural logarithm of `predict_proba`."""
+        return np.log(self.predict_proba(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -144,7 +143,7 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
     def _probabilities(self, y: Float) -> Float:
         if len(self.classes_) == 1 and not self._multilabel:
             return np.ones((len(y), 1), y.dtype)
-        return y if self._multilabel else self._head.probabilities(y)
+        return self._head.probabilities(y)
 
     def _labels(self, y: Float) -> NDArray[Any]:
         found = self._probabilities(y)

@@ -19,6 +19,7 @@ NAMES = {"sigmoid": "logistic", "linear": "identity", "exponential": "exp"}  # o
 LINKS = {"squared_error": "linear", "poisson": "exponential"}  # of regression; other losses are linear
 ALIASES = {"squared_error": "mean_squared_error"}
 SINGLE = ("binary_crossentropy", "hinge")  # losses for which two classes are one output
+LEAST, MOST = np.finfo(np.float32).tiny, np.nextafter(np.float32(1), np.float32(0))  # probabilities
 SIGMOIDS = ("logistic", "sigmoid")
 OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "multilabel": "sigmoid"}
 LOG_LOSS = {"softmax": "sparse_categorical_crossentropy", "sigmoid": "binary_crossentropy"}
@@ -55,7 +56,8 @@ class Head:
         return np.eye(self.units, dtype=np.float32)[y]
 
     def probabilities(self, y: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Outputs (n_rows, units) as probabilities of classes, or of labels."""
+        """Outputs (n_rows, units) as probabilities of classes, or of labels: never quite 0 or 1, as none is so sure."""
+        y = np.clip(y, LEAST, MOST)
         if self.units == 1:
             return np.concatenate([1 - y, y], axis=1)
         return y / y.sum(axis=1, keepdims=True) if self.activation == "softmax" else y
