@@ -67,7 +67,14 @@ SETTINGS = {
 
 def from_the_same_weights(theirs, ours, x, y, **settings):
     """Both, to be trained from the weights that scikit-learn draws."""
-    settings = {"hidden_layer_sizes": (9, 5), "max_iter": 20, "tol": 0.0, "shuffle": False, "random_state": 1, **settings}
+    settings = {
+        "hidden_layer_sizes": (9, 5),
+        "max_iter": 20,
+        "tol": 0.0,
+        "shuffle": False,
+        "random_state": 1,
+        **settings,
+    }
     still = theirs(**{**settings, "solver": "sgd", "learning_rate_init": 1e-30, "max_iter": 1}).fit(x, y)
     ours = ours(**settings)
 
@@ -130,7 +137,14 @@ def test_partial_fit_is_that_of_scikit_learn(problem):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_lbfgs_finds_as_good_a_minimum(problem):
     theirs, ours, (x, y), options = PROBLEMS[problem]
-    settings = {"solver": "lbfgs", "hidden_layer_sizes": (), "alpha": 1.0, "max_iter": 500, "random_state": 0, **options}
+    settings = {
+        "solver": "lbfgs",
+        "hidden_layer_sizes": (),
+        "alpha": 1.0,
+        "max_iter": 500,
+        "random_state": 0,
+        **options,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         theirs, ours = theirs(**settings).fit(x, y), ours(**settings).fit(x, y)

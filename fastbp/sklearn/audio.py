@@ -97,11 +97,14 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
             parts = found if isinstance(found, list | tuple) else [found]
             found = Pipeline([self._feature(part) for part in parts])
         pools = any(isinstance(step, Pooling) for step in found.steps)
-        return found if pools else Pipeline(found.features, *found.steps, Pooling(self.stats), normalize=found.normalize)
+        return (
+            found if pools else Pipeline(found.features, *found.steps, Pooling(self.stats), normalize=found.normalize)
+        )
 
     def _feature(self, given: Any) -> Feature:
         if isinstance(given, str):
-            return feature_class(given)(sr=self.sr)
+            kind: Any = feature_class(given)
+            return kind(sr=self.sr)
         if not isinstance(given, Feature):
             raise ArgumentTypeError(
                 f"features must be names or objects of fastbp.features, or one Pipeline; got {given!r}."

@@ -114,7 +114,9 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
         Other parameters and errors as of `fit`.
         """
         if self.class_weight == "balanced":
-            raise ArgumentError('class_weight="balanced" needs all rows at once; give partial_fit the weights in a dict.')
+            raise ArgumentError(
+                'class_weight="balanced" needs all rows at once; give partial_fit the weights in a dict.'
+            )
         if classes is None and not hasattr(self, "network_") and np.ndim(y) == 1:
             raise ArgumentError("classes must be passed on the first call to partial_fit: all labels there will be.")
         return self._train(X, y, sample_weight, validation_data, classes=classes, incremental=True)
@@ -177,7 +179,9 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
         """Class numbers (n_rows,), or indicators as they are; ArgumentError for what is no class."""
         if self._multilabel or y.ndim == 2:
             if y.shape[1:] != self.classes_.shape[: 1 if self._multilabel else 0]:
-                raise ArgumentError(f"y has shape {y.shape}, other than the {len(self.classes_)} classes of the last fit.")
+                raise ArgumentError(
+                    f"y has shape {y.shape}, other than the {len(self.classes_)} classes of the last fit."
+                )
             return y
         numbers = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if len(new := np.unique(y[self.classes_[numbers] != y])):

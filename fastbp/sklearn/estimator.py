@@ -150,8 +150,10 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         self._penalise(rows, len(rows))
         self._compile("sgd")  # which is not asked for a step
         self._convergence = None
-        limits = {"max_iter": self.max_iter, "max_fun": self.max_fun, "tol": self.tol, "verbose": bool(self.verbose)}
-        found = lbfgs.minimise(self.network_, *self._for_fit(rows), **limits)
+        found = lbfgs.minimise(
+            self.network_, *self._for_fit(rows),
+            max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol, verbose=bool(self.verbose),
+        )  # fmt: skip
         self.n_iter_, self.loss_, self.stopped_by_ = found.n_iter, found.loss, found.reason
         if found.at_limit:
             self._warn_of_limit(f"max_fun={self.max_fun} evaluations, or max_iter={self.max_iter} iterations")

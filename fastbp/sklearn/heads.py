@@ -72,7 +72,9 @@ def of_classes(kind: str, n: int, given: Any) -> Head:
         return Head(units, activation, losses.get(LOG_LOSS[activation]), factor)
     loss = _of_outputs(given)
     if kind == "multilabel" and loss.sparse:
-        raise ArgumentError(f"The loss {loss.name!r} is for one class a row; use binary_crossentropy for several labels.")
+        raise ArgumentError(
+            f"The loss {loss.name!r} is for one class a row; use binary_crossentropy for several labels."
+        )
     if kind == "binary" and loss.name not in SINGLE:
         return Head(2, "softmax", loss)
     return Head(1 if kind == "binary" else n, OUTPUTS[kind], loss)
@@ -86,7 +88,9 @@ def of_numbers(n: int, given: Any) -> Head:
     return Head(n, LINKS[given], loss, n / 2 if given == "squared_error" else float(n))
 
 
-def make_network(n_in: int, hidden: Sequence[Any], head: Head, activation: Any, dropout: float, seed: int) -> Sequential:
+def make_network(
+    n_in: int, hidden: Sequence[Any], head: Head, activation: Any, dropout: float, seed: int
+) -> Sequential:
     """Dense layers, with dropout between them, that start where scikit-learn's do: uniform after Glorot & Bengio, 2010.
 
     Kernels and biases lie within ``sqrt(6 / (n_in + n_out))``; with a logistic activation within a third of that square.
@@ -96,7 +100,7 @@ def make_network(n_in: int, hidden: Sequence[Any], head: Head, activation: Any, 
     ends = [*((units, activation) for units in hidden), (head.units, head.activation)]
     for n, (units, name) in zip([n_in, *hidden], ends):
         bound = math.sqrt(6 * scale / (n + units))
-        start = {
+        start: dict[str, Any] = {
             "kernel_initializer": VarianceScaling(scale, "fan_avg", "uniform"),
             "bias_initializer": RandomUniform(-bound, bound),
         }

@@ -47,7 +47,7 @@ class Rows:
         _, first, number = np.unique(keys, return_index=True, return_inverse=True)
         if len(first) == len(self) and self.weight is None:
             return self.take(first)
-        weight = np.bincount(number, self.weight)
+        weight = np.bincount(number, self.weight).astype(np.float64)
         return type(self)(self.x[first], self.y[first], weight)
 
     def weights(self, factor: float) -> Float32 | None:

@@ -12,7 +12,7 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # an older scikit-learn, which has none
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:
         """Stands in for scikit-learn's."""
 
     def with_callbacks(method):  # type: ignore[no-redef]

@@ -3,7 +3,20 @@ import pytest
 
 from fastbp._kernels import reference
 
-NAMES = ["linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "exponential", "softplus", "softmax"]
+NAMES = [
+    "linear",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "exponential",
+    "softplus",
+    "softmax",
+]
 ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
 SHAPES = [(0, 3), (1, 1), (7, 8), (31, 1), (8, 31), (64, 64), (3, 129), (300, 129)]
 

@@ -1,0 +1,99 @@
+"""fastbp.sklearn beside scikit-learn's own networks, on data sets that come with scikit-learn, in turns.
+
+``python -m bench.sklearn_sets`` prints for each set the median time of a fit with default parameters on scaled features,
+its ratio to fastbp's in the same round, epochs, and accuracy or R^2 on held-out rows over as many splits and seeds.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn import datasets
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastbp
+from fastbp.sklearn import DenseClassifier, DenseRegressor
+
+PAIRS = {"classifier": (DenseClassifier, MLPClassifier), "regressor": (DenseRegressor, MLPRegressor)}
+SETS: dict[str, tuple[Callable[..., Any], str]] = {
+    "iris": (datasets.load_iris, "classifier"),
+    "wine": (datasets.load_wine, "classifier"),
+    "breast_cancer": (datasets.load_breast_cancer, "classifier"),
+    "digits": (datasets.load_digits, "classifier"),
+    "diabetes": (datasets.load_diabetes, "regressor"),
+}
+HEADER = (
+    f"{'set':14} {'rows':>5} {'fastbp':>9} {'sklearn':>9} {'ratio':>16}  {'epochs':>9}  {'score (fastbp, sklearn)':>30}"
+)
+
+
+class Fit(NamedTuple):
+    """One fit: seconds, epochs, and the score on rows held out."""
+
+    seconds: float
+    epochs: int
+    score: float
+
+
+def fit(kind: type, solver: str, parts: list[np.ndarray], seed: int) -> Fit:
+    """Scale and fit as a user would; only the fit of the network is timed."""
+    x_train, x_test, y_train, y_test = parts
+    scaler, model = StandardScaler(), kind(solver=solver, random_state=seed)
+    rows = scaler.fit_transform(x_train)
+    start = time.perf_counter()
+    model.fit(rows, y_train)
+    seconds = time.perf_counter() - start
+    return Fit(seconds, model.n_iter_, make_pipeline(scaler, model).score(x_test, y_test))
+
+
+def line(name: str, solver: str, rounds: int) -> str:
+    """Both in turns: a row of the table."""
+    load, what = SETS[name]
+    x, y = load(return_X_y=True)
+    turns = []
+    for seed in range(rounds):
+        labels = y if what == "classifier" else None
+        parts = train_test_split(x, y, random_state=seed, stratify=labels)
+        turns.append([fit(kind, solver, parts, seed) for kind in PAIRS[what]])
+    ours, theirs = zip(*turns)
+    ratios = [b.seconds / a.seconds for a, b in turns]
+    times = [f"{statistics.median(f.seconds for f in fits) * 1e3:6.1f} ms" for fits in (ours, theirs)]
+    epochs = "/".join(f"{statistics.median(f.epochs for f in fits):.0f}" for fits in (ours, theirs))
+    scores = [np.array([f.score for f in fits]) for fits in (ours, theirs)]
+    both = ", ".join(f"{s.mean():.4f} ± {s.std(ddof=1):.4f}" for s in scores)
+    spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f})"
+    return f"{name:14} {len(parts[0]):5} {times[0]} {times[1]} {spread:>16}  {epochs:>9}  {both:>30}"
+
+
+def same_bits(name: str) -> bool:
+    """Whether a seed gives the same weights again, and with another number of threads."""
+    load, what = SETS[name]
+    x, y = load(return_X_y=True)
+    fits = [PAIRS[what][0](random_state=0, max_iter=30, n_jobs=n).fit(x, y) for n in (1, 1, 2)]
+    return all((other.network_.params == fits[0].network_.params).all() for other in fits)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="splits and seeds, each with a turn for both (default: 9)"
+    )
+    parser.add_argument("--solver", default="adam", choices=["adam", "sgd", "lbfgs"])
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"{options.solver}, {fastbp.get_threads()} threads, {options.rounds} rounds\n{HEADER}")
+    for name in SETS:
+        print(line(name, options.solver, options.rounds), "" if same_bits(name) else "OTHER BITS", flush=True)
+
+
+if __name__ == "__main__":
+    main()
