@@ -69,10 +69,14 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
     def fit(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, validation_data: Held | None = None
     ) -> Self:
-        """Train on rows X (n_rows, n_features), dense or sparse, with labels y (n_rows,) or (n_rows, n_labels) of 0 and 1.
+        """Train on rows.
 
         Parameters
         ----------
+        X
+            (n_rows, n_features), dense or sparse.
+        y
+            Labels (n_rows,); or several a row, (n_rows, n_labels) of 0 and 1.
         sample_weight
             Weight of each row, (n_rows,).
         validation_data
@@ -216,7 +220,7 @@ class DenseRegressor(RegressorMixin, DenseEstimator):
     loss: Any = "squared_error"
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
-    _y_checks = {"y_numeric": True}
+    _numeric = True
 
     def fit(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, validation_data: Held | None = None

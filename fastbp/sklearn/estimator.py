@@ -65,7 +65,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
     loss: Any
     network_: Any
     _head: Head
-    _y_checks: dict[str, Any] = {}
+    _numeric = False  # whether y must be
     _stratifies = False  # what it holds out
 
     # -- what the two do differently -----------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, reset: bool = False, classes: Any = None) -> Rows:
         """What is given for training or validation, checked."""
-        X, y = validate_data(self, X, y, multi_output=True, reset=reset, **CHECKS, **self._y_checks)
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=self._numeric, reset=reset, **CHECKS)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)

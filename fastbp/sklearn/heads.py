@@ -93,7 +93,7 @@ def make_network(
 ) -> Sequential:
     """Dense layers, with dropout between them, that start where scikit-learn's do: uniform after Glorot & Bengio, 2010.
 
-    Kernels and biases lie within ``sqrt(6 / (n_in + n_out))``; with a logistic activation within a third of that square.
+    Kernels and biases lie within ``sqrt(6 / (n_in + n_out))``, with a logistic activation ``sqrt(2 / (n_in + n_out))``.
     """
     scale = 1 / 3 if activation in SIGMOIDS else 1.0
     stack: list[Layer] = []
