@@ -135,8 +135,9 @@ def test_threads_of_joblib_take_one_thread_each(threads):
     assert DenseClassifier(n_jobs=3)._n_threads() == 3
 
 
-def test_dask_runs_a_search():
+def test_dask_runs_a_search(threads):
     distributed = pytest.importorskip("distributed")
+    threads(4)
     alone = cross_val_score(small(), X, NAMES, cv=3)
     with (
         distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client,

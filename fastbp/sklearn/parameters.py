@@ -1,6 +1,7 @@
 """The parameters that both estimators share, and what they may be."""
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -146,8 +147,7 @@ class Parameters(BaseEstimator):
 
 
 def _beside_others() -> bool:
-    """Whether this is a thread of joblib's; its processes are told how many threads they may use."""
-    import threading
-
+    """Whether this is a thread of joblib's, or of Dask's for it; its processes are told how many threads to use."""
     backend = parallel.get_active_backend()[0]
-    return bool(backend.nesting_level) and threading.current_thread() is not threading.main_thread()
+    inside = backend.nesting_level or hasattr(backend, "client")
+    return bool(inside) and threading.current_thread() is not threading.main_thread()
