@@ -302,6 +302,7 @@ def test_plug_ins_solve():
         ({"loss": fastbp.losses.BinaryCrossentropy(from_logits=True)}, "from_logits"),
         ({"dropout": 1.0}, "Dropout"),
         ({"dropout": 0.5, "solver": "lbfgs"}, "dropout"),
+        ({"callbacks": [stop.TimeBudget(1)], "solver": "lbfgs"}, "callbacks"),
         ({"precision": "double"}, "precision"),
         ({"callbacks": [print]}, "Callback"),
         ({"validation_fraction": 0.001, "early_stopping": True}, "test_size|validation_fraction"),
@@ -374,6 +375,8 @@ def test_warm_start_goes_on():
     assert model.loss_curve_[-1] < first
     assert model.t_ == 30 * 300
     assert len(small().fit(X, Y).fit(X, Y).loss_curve_) == 15
+    with pytest.raises(errors.ArgumentError, match="clone"):
+        model.set_params(hidden_layer_sizes=(4,)).fit(X, Y)
 
 
 def test_the_limit_of_epochs_is_warned_of_and_convergence_is_not():
@@ -443,6 +446,9 @@ def test_callbacks_of_scikit_learn():
     assert len(watch.fitted) == 6
     assert (watch.fitted[0] != watch.fitted[4]).any()
     assert (watch.fitted[-1] == model.predict_proba(X)).all()
+    model = small(solver="lbfgs").set_callbacks(watch).fit(X, NAMES)
+    assert (watch.epochs, len(watch.fitted)) == (0, 1)
+    assert (watch.fitted[0] == model.predict_proba(X)).all()
 
 
 # -- data ------------------------------------------------------------------------------------------------------------

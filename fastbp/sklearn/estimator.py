@@ -91,11 +91,15 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         rows = self._rows(X, y, sample_weight, fresh, classes).without_weightless()
         if fresh:
             self._start(rows.x.shape[1])
+        self._refuse_another_network()
+        watched = self._watched(X=X, y=y, metadata={"sample_weight": sample_weight})
         with self._threads():
             if self.solver == "lbfgs":
                 self._minimise(rows)
             else:
-                self._run_epochs(rows, held, incremental, X=X, y=y, metadata={"sample_weight": sample_weight})
+                self._run_epochs(rows, held, incremental, watched)
+        for callback in watched:
+            callback.close()
         if not np.isfinite(self.network_.params).all():
             raise ArgumentError("Training ended with weights that are not finite; scale X, or lower the learning rate.")
         return self
@@ -118,12 +122,30 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         self.network_ = make_network(n_in, self._hidden, self._head, self.activation, self.dropout, seed)
         self.history_: dict[str, list[Any]] = {}
         self.t_ = 0
+        self._made_of = self._design
         self._convergence: Convergence | None = None
 
     @property
     def _hidden(self) -> list[Any]:
         sizes = self.hidden_layer_sizes
         return [sizes] if np.ndim(sizes) == 0 else list(sizes)
+
+    @property
+    def _design(self) -> tuple[Any, ...]:
+        """What the network is made from, and does not change while training goes on."""
+        return tuple(self._hidden), self.activation, self.dropout, self.loss
+
+    def _refuse_another_network(self) -> None:
+        if self._design != self._made_of:
+            raise ArgumentError(
+                "warm_start and partial_fit go on with the network there is: for other hidden_layer_sizes, activation, "
+                "dropout or loss, fit a clone of this estimator."
+            )
+
+    def _watched(self, **given: Any) -> list[Watched]:
+        """What tells scikit-learn's callbacks, if there are any."""
+        epochs = 0 if self.solver == "lbfgs" else self.max_iter
+        return [Watched(self, epochs, **given)] if hasattr(self, "_skl_callbacks") else []
 
     @property
     def _converged(self) -> bool:
@@ -164,7 +186,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
             ConvergenceWarning, stacklevel=6,
         )  # fmt: skip
 
-    def _run_epochs(self, rows: Rows, held: Held | None, incremental: bool, **given: Any) -> None:
+    def _run_epochs(self, rows: Rows, held: Held | None, incremental: bool, watched: list[Watched]) -> None:
         rows, valid = self._hold_out(rows, held)
         n_rows, size = len(rows), self._rows_of_batch(len(rows))
         if size == n_rows and not self.dropout:  # whose masks would be those of the merged rows
@@ -177,7 +199,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         self._convergence.n_rows = n_rows
         self._convergence.score = self._scorer(valid) if self.early_stopping and valid is not None else None
         self.n_iter_ = 0
-        self._fit_network(rows, valid, size, 1 if incremental else self.max_iter, given)
+        self._fit_network(rows, valid, size, 1 if incremental else self.max_iter, watched)
         if self._converged or not incremental:
             self._convergence.restore_best(self.network_)
         if not incremental and self.n_iter_ == self.max_iter and not self._converged:
@@ -219,11 +241,10 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
     def _scorer(self, valid: Rows) -> Any:
         return lambda: self._score_of(valid, self.network_.predict(valid.x))
 
-    def _fit_network(self, rows: Rows, valid: Rows | None, size: int, epochs: int, given: dict[str, Any]) -> None:
+    def _fit_network(self, rows: Rows, valid: Rows | None, size: int, epochs: int, watched: list[Watched]) -> None:
         """`Sequential.fit`, as told by the parameters; Ctrl-C ends it early."""
         stops = [condition for condition in self.callbacks if isinstance(condition, StopCondition)]
         own: list[Any] = [callback for callback in self.callbacks if not isinstance(callback, StopCondition)]
-        watched = [Watched(self, epochs, **given)] if hasattr(self, "_skl_callbacks") else []
         x, y, weight = self._for_fit(rows)
         try:
             history = self.network_.fit(
@@ -238,8 +259,6 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
             self.stopped_by_ = "it was interrupted"
             return
         self.stopped_by_ = history.stopped_by
-        for callback in watched:
-            callback.close()
 
     def _notes(self) -> Callback:
         """Takes note of the results of each epoch, so that they are there also after Ctrl-C."""

@@ -120,8 +120,10 @@ class Parameters(BaseEstimator):
             raise ArgumentError(
                 f"learning_rate must be one of {', '.join(RATES)}, or a schedule; got {self.learning_rate!r}."
             )
-        if self.solver == "lbfgs" and self.dropout:
-            raise ArgumentError('solver="lbfgs" cannot be used with dropout: it needs a loss that is no random number.')
+        if self.solver == "lbfgs" and (self.dropout or self.callbacks):
+            raise ArgumentError(
+                'solver="lbfgs" has no epochs and no chance: it cannot be used with callbacks or dropout.'
+            )
 
     @property
     def _rate(self) -> str:
