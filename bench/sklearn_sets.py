@@ -1,8 +1,8 @@
 """fastbp.sklearn beside scikit-learn's own networks, on data sets that come with scikit-learn, in turns.
 
 ``python -m bench.sklearn_sets`` prints for each set the median time of a fit with default parameters on scaled
-features, its ratio to fastbp's in the same round, epochs, and accuracy or R^2 on held-out rows over as many splits and
-seeds.
+features, how many times fastbp's scikit-learn's is in the same round (of wall-clock and of processor time, which other
+work on the machine disturbs less), epochs, and accuracy or R^2 on held-out rows over as many splits and seeds.
 """
 
 import argparse
