@@ -1,5 +1,8 @@
 """Sequential: building, the flat vector and its views, predicting, the explicit loop, and what bad input says."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -252,3 +255,55 @@ def test_plans_follow_the_number_of_threads(threads):
     threads(2)
     np.testing.assert_array_equal(model.predict(x), one)
     assert fastbp.cpu_info()["threads"] == 2
+
+
+# -- pickles and copies ----------------------------------------------------------------------------------------------
+
+
+def again(model):
+    """Copies by every way that Python has."""
+    ways = [pickle.loads(pickle.dumps(model, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
+    return [*ways, copy.deepcopy(model), copy.copy(model)]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", fastbp.optimizers.RMSprop(0.01, momentum=0.5)])
+def test_a_copy_trains_on_to_the_same_bits(optimizer):
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    layers = [Dense(5, activation="relu"), Dropout(0.3), BatchNormalization(), Dense(1)]
+    model = compiled(layers, 4, optimizer=optimizer)
+    model.fit(x, x[:, 0], epochs=2)
+    others = again(model)
+    for other in others:
+        assert (other.predict(x) == model.predict(x)).all()
+        assert not np.shares_memory(other.params, model.params)
+        assert np.shares_memory(other["dense_1/kernel"], other.params)
+    for each in (model, *others):
+        each.fit(x, x[:, 0], epochs=2)
+        assert (each.params == model.params).all()
+        assert each.step_count == model.step_count
+
+
+def test_copies_of_networks_that_are_not_built_or_not_compiled():
+    for other in again(Sequential([Dense(3)], seed=1)):
+        assert not other.built
+        assert (other.build(2).params == Sequential([Dense(3)], seed=1).build(2).params).all()
+    model = Sequential([Dense(3)], seed=1).build(2)
+    model.params[0] = np.nan
+    for other in again(model):
+        assert other.optimizer is None
+        np.testing.assert_array_equal(other.params, model.params)
+
+
+def test_a_penalty_is_set_while_training():
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    models = [compiled([Dense(3, kernel_regularizer=r), Dense(1, kernel_regularizer=r)], 4) for r in (None, "l2")]
+    for model in models:
+        model.fit(x, x[:, 0], epochs=1)
+        model.set_kernel_regularizer(fastbp.regularizers.L2(0.3))
+        model.set_weights([np.ones_like(w) for w in model.get_weights()])
+        model.fit(x, x[:, 0], epochs=2)
+    assert (models[0].params == models[1].params).all()
+    assert models[0].get_config()["layers"][1]["kernel_regularizer"]["l2"] == 0.3
+    models[1].set_kernel_regularizer(None)
+    losses = [model.evaluate(x, x[:, 0])["loss"] for model in models]
+    assert losses[0] > losses[1]

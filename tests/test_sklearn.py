@@ -240,6 +240,10 @@ def test_several_labels_a_row():
         small(loss="sparse_categorical_crossentropy").fit(x, y)
     with pytest.raises(errors.ArgumentError, match="labels"):
         small().fit(x, y * 3)
+    with pytest.raises(errors.ArgumentError, match="each row"):
+        model.partial_fit(x, y[:, 0])
+    with pytest.raises(errors.ArgumentError, match="each row"):
+        model.partial_fit(x, y[:, :2])
 
 
 class HalfStep(optimizers.SGD):
@@ -295,6 +299,8 @@ def test_plug_ins_solve():
         ({"max_iter": 1.5}, "max_iter"),
         ({"n_iter_no_change": 0}, "n_iter_no_change"),
         ({"shuffle": "yes"}, "shuffle"),
+        ({"n_jobs": "all"}, "n_jobs"),
+        ({"n_jobs": 0}, "n_jobs"),
         ({"momentum": 1.5}, "momentum"),
         ({"hidden_layer_sizes": (8, 0)}, "units"),
         ({"activation": "rely"}, "relu"),

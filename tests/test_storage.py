@@ -471,3 +471,18 @@ class TestAtomicWrite:
 def environment():
     root = str(Path(storage.__file__).parents[1])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+
+
+def test_bytes_are_those_of_the_file(path):
+    storage.write(path, TENSORS, METADATA)
+    content = storage.dumps(TENSORS, METADATA)
+    assert content == path.read_bytes()
+    assert_same(storage.loads(content), TENSORS, METADATA)
+    for damaged in (b"", content[:-1], content + b"x", content[:100], b"pickle" * 20):
+        with pytest.raises(ModelFileError, match="content of a model file"):
+            storage.loads(damaged)
+    with pytest.raises(ArgumentError, match="NaN"):
+        storage.dumps({"x": np.array([np.nan])}, {})
+    unsure = storage.dumps({"x": np.array([np.nan])}, {}, allow_nonfinite=True)
+    with pytest.raises(ModelFileError, match="NaN"):
+        storage.loads(unsure)

@@ -9,6 +9,7 @@ import pytest
 
 import fastbp
 from fastbp import threads
+from fastbp.errors import ArgumentError
 
 SHOW = "import fastbp; print(fastbp.get_threads())"
 
@@ -75,3 +76,18 @@ def test_a_quota_bounds_the_default(tmp_path, monkeypatch):
     threads._default.cache_clear()
     assert fastbp.get_threads() == 1
     threads._default.cache_clear()
+
+
+def test_a_limit_holds_in_its_thread_and_while_it_lasts():
+    from concurrent.futures import ThreadPoolExecutor
+
+    before = fastbp.get_threads()
+    with threads.limited(3), ThreadPoolExecutor(1) as pool:
+        assert fastbp.get_threads() == 3
+        with threads.limited(1):
+            assert fastbp.get_threads() == 1
+        assert fastbp.get_threads() == 3
+        assert pool.submit(fastbp.get_threads).result() == before
+    assert fastbp.get_threads() == before
+    with pytest.raises(ArgumentError, match="threads"), threads.limited(0):
+        pass

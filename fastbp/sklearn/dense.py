@@ -121,7 +121,7 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
             raise ArgumentError(
                 'class_weight="balanced" needs all rows at once; give partial_fit the weights in a dict.'
             )
-        if classes is None and not hasattr(self, "network_") and np.ndim(y) == 1:
+        if classes is None and not hasattr(self, "network_") and np.shape(y)[1:] in ((), (1,)):
             raise ArgumentError("classes must be passed on the first call to partial_fit: all labels there will be.")
         return self._train(X, y, sample_weight, validation_data, classes=classes, incremental=True)
 
@@ -181,11 +181,10 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
 
     def _numbers(self, y: NDArray[Any]) -> NDArray[Any]:
         """Class numbers (n_rows,), or indicators as they are; ArgumentError for what is no class."""
-        if self._multilabel or y.ndim == 2:
-            if y.shape[1:] != self.classes_.shape[: 1 if self._multilabel else 0]:
-                raise ArgumentError(
-                    f"y has shape {y.shape}, other than the {len(self.classes_)} classes of the last fit."
-                )
+        labels, expected = y.shape[1:], self.classes_.shape if self._multilabel else ()
+        if labels != expected:
+            raise ArgumentError(f"y has shape {y.shape}, but the last fit had {expected or 'one label'} for each row.")
+        if self._multilabel:
             return y
         numbers = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if len(new := np.unique(y[self.classes_[numbers] != y])):

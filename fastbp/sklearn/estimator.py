@@ -210,7 +210,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         if held is not None:
             if not isinstance(held, tuple | list) or len(held) not in (2, 3):
                 raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
-            return rows, self._rows(*held, *[None] * (3 - len(held)))
+            return rows, self._rows(*held, *[None] * (3 - len(held))).without_weightless()
         if not self.early_stopping:
             return rows, None
         options = {"test_size": self.validation_fraction, "random_state": self.network_.seed}

@@ -1,6 +1,7 @@
 """The parameters that both estimators share, and what they may be."""
 
 import math
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ class Parameters(BaseEstimator):
         check(type(self).__name__, BOUNDS, given)
         for name in ("max_iter", "max_fun", *(["batch_size"] if self.batch_size != "auto" else [])):
             check_int(given[name], name, 1)
+        if self.n_jobs is not None:
+            check_int(self.n_jobs, "n_jobs", -sys.maxsize)
         if self.n_iter_no_change != math.inf:
             check_int(self.n_iter_no_change, "n_iter_no_change", 1)  # type: ignore[arg-type]
         for name in FLAGS:
