@@ -346,6 +346,20 @@ def test_validation_data_is_watched_instead_of_held_out_rows():
         small().fit(X, NAMES, validation_data=X)
 
 
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_validation_score_is_that_of_score(n_outputs, weighted):
+    x, y = make_regression(200, 6, n_targets=n_outputs, random_state=0)
+    weight = [np.random.default_rng(0).uniform(0.5, 2, 100)] * weighted
+    held = x[100:], y[100:] / y.std(), *weight
+    model = DenseRegressor(**SMALL, early_stopping=True).fit(x[:100], y[:100] / y.std(), validation_data=held)
+    assert model.best_validation_score_ == max(model.validation_scores_) == pytest.approx(model.score(*held), rel=1e-5)
+    classes = DenseClassifier(**SMALL, early_stopping=True)
+    held = x[100:], (y[100:] > 0).astype(int), *weight
+    classes.fit(x[:100], (y[:100] > 0).astype(int), validation_data=held)
+    assert classes.best_validation_score_ == pytest.approx(classes.score(*held))
+
+
 @pytest.mark.parametrize("held", [None, (X[200:], NAMES[200:])])
 def test_partial_fit_stops_early(held):
     model = small(early_stopping=True, n_iter_no_change=3, learning_rate_init=0.05)

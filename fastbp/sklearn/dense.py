@@ -6,12 +6,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastbp.errors import ArgumentError
+from fastbp.metrics import R2Score
 from fastbp.sklearn import heads
 from fastbp.sklearn.estimator import DenseEstimator, Held
 from fastbp.sklearn.rows import Rows, Weights
@@ -127,7 +127,8 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row: labels (n_rows,), or indicators (n_rows, n_labels)."""
-        return self._labels(self._outputs(X))
+        found = self._decisions(self._outputs(X))
+        return found if self._multilabel else self.classes_[found]
 
     def predict_proba(self, X: Any) -> Float:
         """Probability of each class (n_rows, n_classes), or of each label (n_rows, n_labels)."""
@@ -151,13 +152,14 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
             return np.ones((len(y), 1), y.dtype)
         return self._head.probabilities(y)
 
-    def _labels(self, y: Float) -> NDArray[Any]:
+    def _decisions(self, y: Float) -> NDArray[Any]:
+        """Class numbers (n_rows,), or indicators (n_rows, n_labels)."""
         found = self._probabilities(y)
-        return (found > 0.5).astype(int) if self._multilabel else self.classes_[found.argmax(axis=1)]
+        return (found > 0.5).astype(int) if self._multilabel else found.argmax(axis=1)
 
     def _score_of(self, rows: Rows, y: Float) -> float:
-        truth = rows.y if self._multilabel else self.classes_[rows.y]
-        return float(accuracy_score(truth, self._labels(y), sample_weight=rows.weight))
+        right = self._decisions(y) == rows.y
+        return float(np.average(right.all(axis=1) if self._multilabel else right, weights=rows.weight))
 
     def _learn_targets(self, y: NDArray[Any], classes: Any) -> None:
         if y.ndim == 2:
@@ -250,7 +252,9 @@ class DenseRegressor(RegressorMixin, DenseEstimator):
         return y[:, 0] if self._single else y
 
     def _score_of(self, rows: Rows, y: Float) -> float:
-        return float(r2_score(rows.y, self._values(y), sample_weight=rows.weight))
+        metric = R2Score()
+        metric.update(rows.y.reshape(y.shape), y, rows.weight)
+        return metric.result()
 
     def _targets(self, y: Any, weight: Weights, reset: bool, classes: Any) -> tuple[NDArray[Any], Weights]:
         n_out = 1 if y.ndim == 1 else y.shape[1]
