@@ -61,7 +61,7 @@ def fit(model: Any, parts: list[np.ndarray]) -> Fit:
     return Fit(*min(times), model.n_iter_, make_pipeline(scaler, model).score(x_test, y_test))
 
 
-def line(name: str, solver: str, rounds: int) -> str:
+def line(name: str, rounds: int, **given: Any) -> str:
     """Both in turns: a row of the table."""
     load, what = SETS[name]
     x, y = load(return_X_y=True)
@@ -69,7 +69,7 @@ def line(name: str, solver: str, rounds: int) -> str:
     for seed in range(rounds):
         labels = y if what == "classifier" else None
         parts = train_test_split(x, y, random_state=seed, stratify=labels)
-        options = {"solver": solver, "random_state": seed, **OPTIONS.get(name, {})}
+        options = {"random_state": seed, **OPTIONS.get(name, {}), **given}
         turns.append([fit(kind(**options), parts) for kind in PAIRS[what]])
     ours, theirs = zip(*turns)
     wall, processor = (_ratios([getattr(b, of) / getattr(a, of) for a, b in turns]) for of in ("seconds", "processor"))
@@ -100,11 +100,13 @@ def main() -> None:
         "--rounds", type=int, default=7, help="splits and seeds, each with a turn for both (default: 7)"
     )
     parser.add_argument("--solver", default="adam", choices=["adam", "sgd", "lbfgs"])
+    parser.add_argument("--early-stopping", action="store_true", help="hold out a tenth of the rows and watch it")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(f"{options.solver}, {fastbp.get_threads()} threads, {options.rounds} rounds\n{HEADER}")
+    given = {"solver": options.solver, "early_stopping": options.early_stopping}
+    print(f"{given}, {fastbp.get_threads()} threads, {options.rounds} rounds\n{HEADER}")
     for name in SETS:
-        print(line(name, options.solver, options.rounds), "" if same_bits(name) else "OTHER BITS", flush=True)
+        print(line(name, options.rounds, **given), "" if same_bits(name) else "OTHER BITS", flush=True)
 
 
 if __name__ == "__main__":
