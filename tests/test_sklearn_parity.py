@@ -1,5 +1,6 @@
 """DenseClassifier and DenseRegressor against scikit-learn's own networks: from the same weights to the same weights."""
 
+import importlib
 import warnings
 
 import numpy as np
@@ -178,3 +179,20 @@ def test_every_attribute_is_there(theirs, ours, data, early_stopping):
         assert np.shape(mine) == np.shape(value) if np.isscalar(value) else True, name
         if isinstance(value, list) and isinstance(value[0], float):
             assert len(mine) == own.n_iter_, name
+
+
+@pytest.mark.parametrize("setting", ["adam in batches", "adaptive"])
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "multilabel", "one number", "several numbers"])
+def test_early_stopping_is_that_of_scikit_learn(problem, setting, monkeypatch):
+    theirs, ours, (x, y), options = PROBLEMS[problem]
+    settings = {**SETTINGS[setting], "tol": 1e-3, "n_iter_no_change": 3, "max_iter": 60, "learning_rate_init": 0.02}
+    theirs, ours = from_the_same_weights(theirs, ours, x[:60], y[:60], **settings, early_stopping=True)
+    given = importlib.import_module("sklearn.neural_network._multilayer_perceptron")
+    monkeypatch.setattr(given, "train_test_split", lambda x, y, **_: (x[:60], x[60:], y[:60], y[60:]))
+    theirs.fit(x, y)
+    ours.fit(x[:60], y[:60], validation_data=(x[60:], y[60:]))
+    assert ours.n_iter_ == theirs.n_iter_ > 4
+    np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_, atol=1e-3)
+    np.testing.assert_allclose(ours.best_validation_score_, theirs.best_validation_score_, atol=1e-3)
+    for own, given in zip(ours.coefs_, theirs.coefs_):
+        np.testing.assert_allclose(own, given, rtol=5e-3, atol=5e-4)
