@@ -70,7 +70,7 @@ class Checkpoint(Callback):
             **self.model.get_config(),
             "rows": len(session.rows),
             "batch_size": session.batch_size,
-            "shuffle": session.shuffle,
+            "shuffle": bool(session.shuffle),
         }
 
     def _refuse_another(self, written: Mapping[str, Any]) -> None:
@@ -93,6 +93,7 @@ class Checkpoint(Callback):
             "history": {"history": _plain(session.history.history), "epoch": session.history.epoch},
             "stopped_by": session.history.stopped_by,
             "schedule": model.optimizer.schedule.get_state(),
+            "orders": session.orders and _plain(session.orders.bit_generator.state),
             "stop": [_take_arrays(c.get_state(), f"stop/{i}", tensors) for i, c in enumerate(session.stop)],
         }
 
@@ -107,6 +108,8 @@ class Checkpoint(Callback):
         if session.epoch < session.epochs and not state["stopped_by"].startswith("all "):
             session.history.stopped_by = state["stopped_by"]
         model.optimizer.schedule.set_state(state["schedule"])
+        if session.orders and state["orders"]:
+            session.orders.bit_generator.state = state["orders"]
         if len(state["stop"]) == len(session.stop):
             for condition, saved in zip(session.stop, state["stop"], strict=True):
                 condition.set_state(_give_arrays(saved, tensors))

@@ -74,8 +74,10 @@ class Constant(Schedule):
     def at(self, steps):
         return np.full(len(steps), float(self.learning_rate))
 
+    def learning_rates(self, first_step: int, n_steps: int) -> Float64:
+        return np.full(n_steps, float(self.learning_rate))
+
     def __call__(self, step: int) -> float:
-        """Learning rate of one step, asked for after every epoch."""
         return float(self.learning_rate)
 
 

@@ -65,7 +65,7 @@ class Session:
     validation: Rows | StoredRows | None
     batch_size: int
     epochs: int
-    shuffle: bool
+    shuffle: "bool | np.random.Generator"
     stop: Sequence[StopCondition]
     progress: Quiet
     history: History
@@ -74,6 +74,11 @@ class Session:
     candidate: dict[str, Float32] = field(default_factory=dict)  # a snapshot of the weights
     proven: dict[str, Float32] = field(default_factory=dict)  # the last one that has given a finite loss
     next_snapshot: float = 0.0
+
+    @property
+    def orders(self) -> "np.random.Generator | None":
+        """What draws the order of each epoch, if a generator was given for it."""
+        return self.shuffle if hasattr(self.shuffle, "bit_generator") else None  # type: ignore[return-value]
 
     @property
     def n_batches(self) -> int:
@@ -91,7 +96,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     validation_split: float = 0.0,
     validation_data: Sequence[ArrayLike] | None = None,
-    shuffle: bool = True,
+    shuffle: "bool | np.random.Generator" = True,
     class_weight: Mapping[int, float] | None = None,
     sample_weight: ArrayLike | None = None,
     stop: Sequence[StopCondition] = (),
@@ -121,7 +126,8 @@ def fit(
     validation_data
         (x, y) or (x, y, sample_weight) for that, or a store, instead.
     shuffle
-        Whether each epoch takes the rows in a new order, fixed by the seed.
+        Whether each epoch takes the rows in a new order, fixed by the seed; or a generator that draws the orders, which
+        costs less where epochs are very short.
     class_weight
         Weight of each class by number; 1 where left out.
     sample_weight
@@ -256,7 +262,7 @@ class _Totals:
 def _train_epoch(session: Session) -> dict[str, Any]:
     """All batches of an epoch, in runs that come back to Python now and then."""
     model, history = session.model, session.history
-    rng = model.generator(SHUFFLE, model.epoch_count) if session.shuffle else None
+    rng = session.orders or (model.generator(SHUFFLE, model.epoch_count) if session.shuffle else None)
     totals = _Totals(model.new_metrics(), with_norm=any(c.needs_gradient_norm for c in session.stop))
     plan = model.plan("fit", session.batch_size)
     room = _prediction_room(session, totals)

@@ -229,3 +229,18 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bits(tmp_path):
         [sys.executable, "-c", KILLED, str(tmp_path / "c.fbp")], capture_output=True, text=True, check=True
     )
     assert final.stdout == expected
+
+
+@pytest.mark.parametrize("kind", [np.random.Philox, np.random.PCG64, np.random.MT19937])
+def test_a_generator_of_orders_goes_on_where_it_was(tmp_path, kind):
+    def orders():
+        return np.random.Generator(kind(5))
+
+    whole, resumed, other = network(), network(), network()
+    whole.fit(X, Y, epochs=6, shuffle=orders())
+    resumed.fit(X, Y, epochs=3, shuffle=orders(), callbacks=[Checkpoint(tmp_path / "c.fbp")])
+    resumed = network()
+    resumed.fit(X, Y, epochs=6, shuffle=orders(), callbacks=[Checkpoint(tmp_path / "c.fbp")])
+    same_training(whole, resumed)
+    other.fit(X, Y, epochs=6)
+    assert (other.params != whole.params).any()

@@ -57,8 +57,8 @@ def test_a_seed_gives_the_same_bits_and_another_seed_others():
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        {"solver": "sgd", "learning_rate": "invscaling"},
+        {"batch_size": 30},
+        {"solver": "sgd", "learning_rate": "invscaling", "batch_size": 30},
         {"early_stopping": True},
         {"learning_rate": schedules.ReduceOnPlateau(0.01, "loss", patience=1)},
     ],

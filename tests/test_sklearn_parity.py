@@ -184,7 +184,7 @@ def test_every_attribute_is_there(theirs, ours, data, early_stopping):
 @pytest.mark.parametrize("setting", ["adam in batches", "adaptive"])
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "multilabel", "one number", "several numbers"])
 def test_early_stopping_is_that_of_scikit_learn(problem, setting, monkeypatch):
-    theirs, ours, (x, y), options = PROBLEMS[problem]
+    theirs, ours, (x, y), _ = PROBLEMS[problem]
     settings = {**SETTINGS[setting], "tol": 1e-3, "n_iter_no_change": 3, "max_iter": 60, "learning_rate_init": 0.02}
     theirs, ours = from_the_same_weights(theirs, ours, x[:60], y[:60], **settings, early_stopping=True)
     given = importlib.import_module("sklearn.neural_network._multilayer_perceptron")

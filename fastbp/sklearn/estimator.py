@@ -123,6 +123,7 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         self.history_: dict[str, list[Any]] = {}
         self.t_ = 0
         self._made_of = self._design
+        self._orders = np.random.Generator(np.random.Philox(seed))
         self._convergence: Convergence | None = None
 
     @property
@@ -158,10 +159,8 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         self.network_.set_kernel_regularizer(regularizers.L2(l2))
 
     def _compile(self, optimizer: Any) -> None:
-        """Begin with a fresh optimizer; shuffles go on from where they were."""
-        epochs = self.network_.epoch_count
+        """Begin with a fresh optimizer."""
         self.network_.compile(optimizer, self._head.loss, precision=self.precision)
-        self.network_.epoch_count = epochs
 
     def _for_fit(self, rows: Rows) -> tuple[Any, NDArray[Any], Any]:
         """Samples, targets and weights of `Sequential.fit`."""
@@ -246,9 +245,10 @@ class DenseEstimator(CallbackSupportMixin, Parameters):
         stops = [condition for condition in self.callbacks if isinstance(condition, StopCondition)]
         own: list[Any] = [callback for callback in self.callbacks if not isinstance(callback, StopCondition)]
         x, y, weight = self._for_fit(rows)
+        orders = self._orders if self.shuffle and size < len(rows) else False
         try:
             history = self.network_.fit(
-                x, y, sample_weight=weight, batch_size=size, epochs=epochs, shuffle=self.shuffle and size < len(rows),
+                x, y, sample_weight=weight, batch_size=size, epochs=epochs, shuffle=orders,
                 validation_data=None if valid is None else self._for_fit(valid), verbose=2 if self.verbose else 0,
                 stop=[self._convergence, *stops], callbacks=[self._notes(), *own, *watched],
             )  # fmt: skip
