@@ -177,6 +177,11 @@ def test_class_weights_are_sample_weights():
     by_class = small(class_weight={0: 1, 1: 5, 2: 1}).fit(X, Y)
     assert (params(by_class) == params(small().fit(X, Y, sample_weight=weight))).all()
     assert (by_class.predict(X) == 1).mean() > (small().fit(X, Y).predict(X) == 1).mean()
+    assert (params(small(class_weight={1: 5.0}).fit(X, Y)) == params(by_class)).all()
+    part = small(class_weight={0: 2.0, 1: 5.0}).partial_fit(X[Y != 1], Y[Y != 1], classes=[0, 1, 2])
+    assert np.isfinite(part.loss_)
+    with pytest.raises(errors.ArgumentError, match="the classes are"):
+        small(class_weight={"0": 2.0}).fit(X, Y)
     balanced = small(class_weight="balanced").fit(X[:200], Y[:200])
     assert np.isfinite(balanced.loss_)
     with pytest.raises(errors.ArgumentError, match="balanced"):
@@ -516,8 +521,10 @@ def test_data_that_cannot_be_used(x, y, message):
 
 
 def test_outputs_that_cannot_be_used():
-    with pytest.raises(ValueError, match="negative"):
-        DenseRegressor("poisson").fit(X, X[:, 0])
+    for loss in ("poisson", fastbp.losses.Poisson()):
+        with pytest.raises(ValueError, match="negative"):
+            DenseRegressor(loss).fit(X, X[:, 0])
+        assert DenseRegressor(loss, **SMALL).fit(X, Y).out_activation_ == "exp"
     model = DenseRegressor(**SMALL).partial_fit(X, X[:, 0])
     with pytest.raises(errors.ArgumentError, match="2 outputs"):
         model.partial_fit(X, X[:, :2])

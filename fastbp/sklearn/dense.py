@@ -1,5 +1,6 @@
 """DenseClassifier and DenseRegressor: a `Sequential` as a scikit-learn estimator."""
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -177,9 +178,20 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
         if reset:
             self._learn_targets(y, classes)
         if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
+            by_class = self._by_class(y)
             weight = by_class if weight is None else weight * by_class
         return self._numbers(y), weight
+
+    def _by_class(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        """Weight of each row by its class; 1 for a class that is left out."""
+        if not isinstance(self.class_weight, Mapping) or y.ndim == 2:
+            return compute_sample_weight(self.class_weight, y)
+        if not set(self.class_weight) & set(self.classes_.tolist()):
+            raise ArgumentError(
+                f"class_weight has the keys {list(self.class_weight)}; the classes are {self.classes_}."
+            )
+        labels, number = np.unique(y, return_inverse=True)
+        return np.array([float(self.class_weight.get(label, 1)) for label in labels.tolist()])[number]
 
     def _numbers(self, y: NDArray[Any]) -> NDArray[Any]:
         """Class numbers (n_rows,), or indicators as they are; ArgumentError for what is no class."""
@@ -262,6 +274,6 @@ class DenseRegressor(RegressorMixin, DenseEstimator):
             self._single, self._head = y.ndim == 1, heads.of_numbers(n_out, self.loss)
         if n_out != self._head.units:
             raise ArgumentError(f"y has {n_out} outputs a row; the network has {self._head.units}.")
-        if self.loss == "poisson" and (y < 0).any():
-            raise ArgumentError('loss="poisson" is for counts: y must not be negative.')
+        if self._head.loss.name == "poisson" and (y < 0).any():
+            raise ArgumentError("The loss poisson is for counts: y must not be negative.")
         return y, weight

@@ -16,7 +16,7 @@ from fastbp.losses import Loss
 from fastbp.network import Sequential
 
 NAMES = {"sigmoid": "logistic", "linear": "identity", "exponential": "exp"}  # of activations, in scikit-learn
-LINKS = {"squared_error": "linear", "poisson": "exponential"}  # of regression; other losses are linear
+LINKS = {"poisson": "exponential"}  # of regression, by loss; the others end in a linear layer
 ALIASES = {"squared_error": "mean_squared_error"}
 SINGLE = ("binary_crossentropy", "hinge")  # losses for which two classes are one output
 LEAST, MOST = np.finfo(np.float32).tiny, np.nextafter(np.float32(1), np.float32(0))  # probabilities
@@ -82,10 +82,10 @@ def of_classes(kind: str, n: int, given: Any) -> Head:
 
 def of_numbers(n: int, given: Any) -> Head:
     """For n numbers a row, and a loss, "squared_error" or "poisson"."""
-    if not isinstance(given, str) or given not in LINKS:
-        return Head(n, "linear", _of_outputs(given))
-    loss = losses.get(ALIASES.get(given, given))
-    return Head(n, LINKS[given], loss, n / 2 if given == "squared_error" else float(n))
+    named = given if isinstance(given, str) else ""
+    loss = _of_outputs(ALIASES.get(named, given))
+    factor = {"squared_error": n / 2, "poisson": float(n)}.get(named, 1.0)
+    return Head(n, LINKS.get(loss.name, "linear"), loss, factor)
 
 
 def make_network(
