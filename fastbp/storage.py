@@ -120,6 +120,19 @@ def loads(content: bytes, *, allow_nonfinite: bool = False) -> tuple[dict[str, N
         raise ModelFileError(f"Cannot read the content of a model file: {flaw}") from None
 
 
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write a file of another kind with the care, and the errors, of `write`.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, ModelFileAccessError
+        As `write`.
+    """
+    path = _checked_path(path)
+    with _system_errors("write", path), replacing(path) as file:
+        file.write(contents)
+
+
 def read(path: Path, *, allow_nonfinite: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read what `write` wrote, and refuse all else; nothing in a file can run or import anything.
 

@@ -11,7 +11,10 @@ from typing import Any, NoReturn
 
 from fastbp import __version__
 
-COMMANDS = ("demo", "train", "evaluate", "predict", "segment", "quantize", "features", "plugins", "bench", "info")
+COMMANDS = (
+    *("demo", "train", "evaluate", "predict", "segment", "quantize", "features", "export"),
+    *("plugins", "bench", "info"),
+)
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 WELCOME = f"""fastbp {__version__}: from sound files to a trained model.

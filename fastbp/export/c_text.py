@@ -1,0 +1,39 @@
+"""Pieces of C: numbers, tables, and the functions of the templates."""
+
+import re
+import textwrap
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+MARK = re.compile(r"^/\* == (\w+) == \*/\n", re.M)
+TYPES = {"f": "float", "b": "int8_t", "h": "int16_t"}
+
+
+@cache
+def snippets(template: str) -> dict[str, str]:
+    """The functions of a template by name."""
+    text = (files("fastbp") / "templates" / f"{template}.c.template").read_text(encoding="utf-8")
+    _, *parts = MARK.split(text)
+    return dict(zip(parts[::2], (part.strip() + "\n" for part in parts[1::2])))
+
+
+def number(value: float) -> str:
+    """A float32 as C has it, to the last bit."""
+    text = np.format_float_positional(np.float32(value), unique=True, trim="0")
+    return (text if len(text) < 16 else np.format_float_scientific(np.float32(value), unique=True)) + "f"
+
+
+def table(name: str, values: ArrayLike) -> str:
+    """A constant array, of float or whole numbers by its type."""
+    array = np.asarray(values)
+    if array.dtype.kind == "i" and array.itemsize > 2:
+        array = array.astype(np.int16)
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    words: Iterable[str] = map(number if array.dtype.kind == "f" else str, array.ravel().tolist())
+    lines = textwrap.fill(", ".join(words), 116, initial_indent="    ", subsequent_indent="    ")
+    return f"static const {TYPES[array.dtype.char]} {name}[{array.size}] = {{\n{lines}\n}};\n"

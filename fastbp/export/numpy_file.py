@@ -1,0 +1,242 @@
+"""A whole model as one file of Python that needs NumPy alone."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level, percent
+from fastbp.export.operations import Activate, Affine, Clip, Dense, DenseInt8, LayerNorm, Program, shape_of
+
+# of x, with the option a
+ACTIVATIONS = {
+    "relu": "np.maximum(x, 0)",
+    "leaky_relu": "np.where(x < 0, {a} * x, x)",
+    "elu": "np.where(x < 0, {a} * np.expm1(np.minimum(x, 0)), x)",
+    "selu": "1.0507009873554805 * np.where(x < 0, 1.6732632423543772 * np.expm1(np.minimum(x, 0)), x)",
+    "gelu": "x / 2 * erfc(-x / 2**0.5)",
+    "silu": "x * np.exp(-np.logaddexp(0, -x))",
+    "sigmoid": "np.exp(-np.logaddexp(0, -x))",
+    "tanh": "np.tanh(x)",
+    "softplus": "np.logaddexp(0, x)",
+    "softmax": "softmax(x)",
+}
+HELPERS = {
+    "erfc": "erfc = np.vectorize(math.erfc, otypes=[np.float32])\n",
+    "softmax": "def softmax(x):\n    x = np.exp(x - x.max(axis=1, keepdims=True))\n"
+    "    return x / x.sum(axis=1, keepdims=True)\n",
+    "layer_norm": "def layer_norm(x, gamma, beta, epsilon):\n"
+    "    scale = 1 / np.sqrt(x.var(axis=1, keepdims=True) + epsilon)\n"
+    "    return (x - x.mean(axis=1, keepdims=True)) * scale * gamma + beta\n",
+    "contrast": "def contrast(x, n, floor):\n    x = np.sort(x, axis=1)\n"
+    "    high, low = x[:, -n:].mean(axis=1), x[:, :n].mean(axis=1)\n"
+    "    return 10 * np.log10(np.maximum(high, floor) / np.maximum(low, floor))[:, None]\n",
+}
+TEMPLATE = '''"""Written by fastbp: a dense network {shape}. Needs NumPy alone.
+
+predict(x) takes rows float32 (n_rows, {n_in}) and gives float32 (n_rows, {n_out}){classes}.
+"""
+
+{math}import numpy as np
+{helpers}
+
+def predict(x):
+{body}
+
+'''
+
+
+class _Text:
+    """Lines of a function, and the arrays and helpers they name."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, str] = {}
+        self.helpers: dict[str, str] = {}
+
+    def array(self, name: str, values: ArrayLike) -> str:
+        """A constant array, kept once; its name."""
+        text = _array(np.asarray(values))
+        same = next((known for known, other in self.arrays.items() if other == text), name)
+        self.arrays[same] = text
+        return same
+
+    def use(self, *names: str) -> None:
+        self.helpers |= {name: HELPERS[name] for name in names if name in HELPERS}
+
+
+def numpy_source(program: Program) -> str:
+    """The file's text."""
+    text = _Text()
+    body = [line for i, op in enumerate(program.operations, 1) for line in _WRITERS[type(op)](text, op, i)]
+    body = ["x = np.asarray(x, np.float32)", *body, "return x.astype(np.float32)"]
+    extra = [] if program.front is None else _front_functions(text, program.front)
+    classes = f", the probabilities of {', '.join(map(_plain, program.classes))}" if program.classes else ""
+    helpers = "".join(f"\n\n{helper}" for helper in text.helpers.values())
+    whole = TEMPLATE.format(
+        shape=shape_of(program), n_in=program.n_in, n_out=program.n_out, classes=classes,
+        math="import math\n\n" if "erfc" in text.helpers else "", helpers=helpers,
+        body="\n".join(f"    {line}" for line in body),
+    )  # fmt: skip
+    return "\n".join([whole, *extra, "", *(f"{name} = {value}" for name, value in text.arrays.items())])
+
+
+def _plain(name: str) -> str:
+    """A class's name as it may stand in the docstring."""
+    return name.replace("\\", "/").replace('"', "'").replace("\n", " ")
+
+
+def _array(values: NDArray[Any]) -> str:
+    """A constant of float32, or of whole numbers."""
+    kind = values.dtype if values.dtype.kind == "i" else np.dtype(np.float32)
+    words = [str(value) for value in values.astype(kind).ravel()]
+    lines = textwrap.fill(", ".join(words), 116, initial_indent="    ", subsequent_indent="    ")
+    return f"np.array([\n{lines}\n], np.{kind.name}).reshape({', '.join(map(str, values.shape))})\n"
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+def _dense(text: _Text, op: Dense, i: int) -> list[str]:
+    return [f"x = x @ {text.array(f'KERNEL_{i}', op.kernel)} + {text.array(f'BIAS_{i}', op.bias)}"]
+
+
+def _dense_int8(text: _Text, op: DenseInt8, i: int) -> list[str]:
+    names = [text.array(f"{what.upper()}_{i}", getattr(op, what)) for what in ("kernel", "scale", "bias")]
+    return [
+        f"x = np.clip(np.rint(x * np.float32({1 / op.step!r})) + {op.zero}, -128, 127).astype(np.int32)",
+        f"x = (x @ {names[0]}.astype(np.int32)).astype(np.float32) * {names[1]} + {names[2]}",
+    ]
+
+
+def _affine(text: _Text, op: Affine, i: int) -> list[str]:
+    names = [text.array(f"{what.upper()}_{i}", values) for what, values in op._asdict().items()]
+    return [f"x = (x - {names[0]}) * {names[1]} + {names[2]}"]
+
+
+def _layer_norm(text: _Text, op: LayerNorm, i: int) -> list[str]:
+    text.use("layer_norm")
+    gamma, beta = text.array(f"GAMMA_{i}", op.gamma), text.array(f"BETA_{i}", op.beta)
+    return [f"x = layer_norm(x, {gamma}, {beta}, {op.epsilon!r})"]
+
+
+def _activate(text: _Text, op: Activate, i: int) -> list[str]:
+    text.use(op.name, *(["erfc"] if op.name == "gelu" else []))
+    return [f"x = {ACTIVATIONS[op.name].format(a=repr(op.option))}"]
+
+
+_WRITERS: dict[type, Callable[[_Text, Any, int], list[str]]] = {
+    Dense: _dense,
+    DenseInt8: _dense_int8,
+    Affine: _affine,
+    Clip: lambda text, op, i: [f"x = np.clip(x, {-op.limit!r}, {op.limit!r})"],
+    LayerNorm: _layer_norm,
+    Activate: _activate,
+}
+
+
+# -- the front end -----------------------------------------------------------------------------------------------------
+
+_LEVELS = {"rms": "np.sqrt(np.mean(y * y))", "peak": "np.abs(y).max()"}
+
+
+def _front_functions(text: _Text, front: FrontEnd) -> list[str]:
+    """`features` and `predict_sound`."""
+    lines = [f'"""Inputs of the network, float32 (1, n), of {front.n_samples} samples at {front.sr} Hz: a window."""']
+    lines.append(f"y = np.asarray(samples, np.float64)[:{front.n_samples}]")
+    if front.target is not None:
+        lines += [f"level = {_LEVELS[front.normalize]}", f"y = y * ({front.target} / level) if level > 0 else y"]
+    view = f"np.lib.stride_tricks.sliding_window_view(y, {front.win_length})"
+    lines.append(f"frames = {view}[::{front.hop_length}]")
+    if front.spectrum is not None:
+        lines += _spectrum(text, front)
+    columns = [line for first, _, c in front.columns for line in _COLUMNS[type(c)](text, c, first, front)]
+    names = ", ".join(f"columns_{first}" for first, _, _ in front.columns)
+    lines += [*columns, f"rows = np.concatenate([{names}], axis=1)", "changes = np.diff(rows, axis=0)"]
+    lines += ["return np.concatenate([", *(f"    {line}," for line in _pooled(front)), "])[None].astype(np.float32)"]
+    body = "\n".join(f"    {line}" for line in lines)
+    return [
+        f"def features(samples):\n{body}\n\n",
+        f'def predict_sound(samples):\n    """Answer to a window of {front.n_samples} samples."""\n'
+        "    return predict(features(samples))[0]\n",
+    ]
+
+
+def _spectrum(text: _Text, front: FrontEnd) -> Iterator[str]:
+    spectrum = front.spectrum
+    assert spectrum is not None
+    yield "x = frames"
+    if spectrum.remove_dc:
+        yield "x = x - x.mean(axis=1, keepdims=True)"
+    if spectrum.pre_emphasis:
+        yield f"x = x - {spectrum.pre_emphasis} * np.concatenate([x[:, :1], x[:, :-1]], axis=1)"
+    yield f"magnitude = np.abs(np.fft.rfft(x * {text.array('WINDOW', spectrum.window)}, {spectrum.n_fft}))"
+
+
+def _source(power: int) -> str:
+    return "magnitude" if power == 1 else "magnitude**2"
+
+
+def _logarithm(x: str, log: tuple[float, float, float] | None) -> str:
+    return x if log is None else f"{log[1]!r} * np.log(np.maximum({x}, {log[0]!r})) + {log[2]!r}"
+
+
+def _bands(text: _Text, columns: Bands, first: int, front: FrontEnd) -> list[str]:
+    matrix, name = text.array(f"BANDS_{first}", columns.matrix.T), f"columns_{first}"
+    lines = [f"{name} = {_logarithm(f'({_source(columns.power)}) @ {matrix}', columns.log)}"]
+    if columns.relative:
+        lines.append(f"{name} = {name} - {name}.mean(axis=1, keepdims=True)")
+    if columns.dct is not None:
+        lines.append(f"{name} = {name} @ {text.array(f'COSINES_{first}', columns.dct.T)}")
+    return lines
+
+
+def _contrast(text: _Text, columns: Contrast, first: int, front: FrontEnd) -> list[str]:
+    text.use("contrast")
+    source, floor = _source(columns.power), columns.floor
+    bands = [f"    contrast(({source})[:, {a} : {a + n}], {m}, {floor!r})," for a, n, m in columns.bands]
+    return [f"columns_{first} = np.concatenate([", *bands, "], axis=1)"]
+
+
+def _level(text: _Text, columns: Level, first: int, front: FrontEnd) -> list[str]:
+    power = "np.mean(frames**2, axis=1, keepdims=True)"
+    value = f"np.sqrt({power})" if columns.log is None else _logarithm(power, columns.log)
+    return [f"columns_{first} = {value}"]
+
+
+def _crossings(text: _Text, columns: Crossings, first: int, front: FrontEnd) -> list[str]:
+    return [
+        "negative = frames < -1e-10",
+        f"columns_{first} = np.sum(negative[:, 1:] != negative[:, :-1], axis=1, keepdims=True) / {front.win_length}",
+    ]
+
+
+_COLUMNS: dict[type, Callable[[_Text, Any, int, FrontEnd], list[str]]] = {
+    Bins: lambda text, columns, first, front: [f"columns_{first} = {_source(columns.power)}"],
+    Bands: _bands,
+    Contrast: _contrast,
+    Level: _level,
+    Crossings: _crossings,
+}
+_STATISTICS = {
+    "mean": "{x}.mean(axis=0)",
+    "std": "{x}.std(axis=0)",
+    "min": "{x}.min(axis=0)",
+    "max": "{x}.max(axis=0)",
+    "delta_mean": "np.abs({d}).mean(axis=0)",
+    "delta_std": "{d}.std(axis=0)",
+}
+
+
+def _pooled(front: FrontEnd) -> Iterator[str]:
+    for first, n, stat in front.pooled:
+        part = f"[:, {first} : {first + n}]"
+        changes = f"changes{part}" if front.n_frames > 1 else f"np.zeros_like(rows{part})"
+        places = {"x": f"rows{part}", "d": changes}
+        yield " - ".join(_statistic(name).format(**places) for name in stat.split("-"))
+
+
+def _statistic(name: str) -> str:
+    value = percent(name)
+    return _STATISTICS[name] if value is None else f"np.percentile({{x}}, {value!r}, axis=0)"
