@@ -1,6 +1,6 @@
 """What an AudioClassifier does before its network, as plain numbers: frames, spectrum, columns, statistics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -126,7 +126,7 @@ def front_end_of(windows: Windows) -> FrontEnd:
     for feature in pipeline.features:
         columns.append((first, feature.n_features, _columns(feature)))
         first += feature.n_features
-    win_length = _shared("win_length", {f.name: f.win_length for f in pipeline.features})
+    win_length = _shared("win_length", pipeline.features)
     n_frames, _ = pipeline.window_frames(windows.window, windows.hop)
     return FrontEnd(
         pipeline.sr, (n_frames - 1) * pipeline.hop_length + win_length, n_frames, win_length, pipeline.hop_length,
@@ -139,11 +139,12 @@ def _no_form(what: str, expected: str) -> ArgumentError:
     return ArgumentError(f"The features cannot be exported because of {what}: {expected}.")
 
 
-def _shared(what: str, values: dict[str, Any]) -> Any:
+def _shared(what: str, features: Sequence[Any]) -> Any:
     """The value that all features have."""
-    if len(set(values.values())) > 1:
-        raise _no_form(f"{what}, of which they have several ({values})", "all must share one")
-    return next(iter(values.values()))
+    values = [getattr(feature, what) for feature in features]
+    if len(set(values)) > 1:
+        raise _no_form(f"{what}, of which they have several ({', '.join(map(str, values))})", "all must share one")
+    return values[0]
 
 
 def _spectrum(features: tuple[Feature, ...]) -> Spectrum | None:
@@ -151,7 +152,7 @@ def _spectrum(features: tuple[Feature, ...]) -> Spectrum | None:
     if not spectral:
         return None
     names = ("n_fft", "window", "scale", "remove_dc", "pre_emphasis")
-    values = {name: _shared(name, {f.name: getattr(f, name) for f in spectral}) for name in names}
+    values = {name: _shared(name, spectral) for name in names}
     window = filters.WINDOWS[values["window"]](spectral[0].win_length) * values["scale"]
     return Spectrum(values["n_fft"], window, values["remove_dc"], values["pre_emphasis"])
 
