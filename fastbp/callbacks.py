@@ -1,6 +1,7 @@
 """Callbacks with Keras's names and hooks, called by `fit` between batches and epochs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fastbp.errors import ArgumentTypeError
@@ -19,6 +20,7 @@ class Callback:
 
     model: "Sequential"
     params: dict[str, Any]
+    ends_at_nan = False  # whether `fit` returns, instead of raising NonFiniteError
 
     def set_model(self, model: "Sequential") -> None:
         """Called before training."""
@@ -85,15 +87,23 @@ class CallbackList:
             callback.set_params(params)
         self.callbacks = list(callbacks)
         self.watches_batches = any(map(watches_batches, callbacks))
+        self.ends_at_nan = any(callback.ends_at_nan for callback in callbacks)
 
     def __call__(self, hook: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*args)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Checkpoint":
-        from fastbp.checkpoint import Checkpoint
+# Where the others are defined.
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    **dict.fromkeys(("EarlyStopping", "LearningRateScheduler", "ModelCheckpoint"), "keras_callbacks"),
+    **dict.fromkeys(("ReduceLROnPlateau", "TerminateOnNaN"), "keras_callbacks"),
+    **dict.fromkeys(("CSVLogger", "TensorBoard"), "loggers"),
+}
 
-        return Checkpoint
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"fastbp.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'fastbp.callbacks' has no attribute {name!r}")

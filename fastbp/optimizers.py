@@ -66,6 +66,12 @@ class Optimizer(_Common, ABC):
             if option.name != "learning_rate" and not isinstance(option.default, (str, bool)):
                 self._check(option.name, getattr(self, option.name))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A new learning rate is one from the next step on, as callbacks written for Keras set it."""
+        super().__setattr__(name, value)
+        if name == "learning_rate" and hasattr(self, "schedule"):
+            self.schedule = schedules.get(value)
+
     def _check(self, key: str, value: Any) -> None:
         most = 1.0 if key in FRACTIONS else math.inf
         number = isinstance(value, numbers.Real)

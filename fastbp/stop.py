@@ -101,6 +101,10 @@ class Patience(StopCondition):
         Whether the model gets back the weights of its best epoch at the end.
     mode
         "min", "max", or "auto": by the name.
+    baseline
+        What the first improvement has to be better than; None takes whatever the first epoch gives.
+    start_from_epoch
+        Number of epochs that are not looked at.
     """
 
     def __init__(
@@ -110,6 +114,8 @@ class Patience(StopCondition):
         min_delta: float = 0.0,
         restore_best: bool = True,
         mode: str = "auto",
+        baseline: float | None = None,
+        start_from_epoch: int = 0,
     ) -> None:
         if epochs < 1 or mode not in ("auto", "min", "max"):
             raise ArgumentError(
@@ -117,12 +123,15 @@ class Patience(StopCondition):
             )
         self.epochs, self.monitor, self.min_delta, self.restore_best = epochs, monitor, min_delta, restore_best
         self.sign = 1.0 if (larger_is_better(monitor) if mode == "auto" else mode == "max") else -1.0
+        self.baseline, self.start_from_epoch = baseline, start_from_epoch
 
     def start(self, model):
-        self.best: float | None = None
+        self.best: float | None = None if self.baseline is None else self.sign * self.baseline
         self.best_epoch, self.waited, self.weights = 0, 0, None
 
     def after_epoch(self, epoch, logs, model):
+        if epoch <= self.start_from_epoch:
+            return None
         score = self.sign * _log(logs, self.monitor, "Patience")
         if self.best is None or score > self.best + self.min_delta:
             self.best, self.best_epoch, self.waited = score, epoch, 0

@@ -203,6 +203,11 @@ def _run(session: Session) -> History:
         session.proven = _snapshot(model)
         while session.epoch < session.epochs and not history.stopped_by:
             _epoch(session)
+    except NonFiniteError as error:
+        if not session.callbacks.ends_at_nan:
+            raise
+        history.stopped_by = str(error)
+    else:
         for condition in session.stop:
             condition.finish(model)
     finally:

@@ -250,7 +250,7 @@ def test_what_only_some_can_write(clips, tmp_path):
 
 def test_classes_with_names_of_any_kind(clips, tmp_path):
     model = trained(clips, default_pipeline(SR), epochs=1)
-    model.classes_ = np.array(['*/ int x; "', 'é\\\n"""'])
+    model.classes_ = np.array(['*/ int x; "/*??/', 'é\\\n\0"""\\'])
     y = sounds(model)
     assert_same(model, Written(model, tmp_path / "model.py"), y)
     if shutil.which("gcc"):

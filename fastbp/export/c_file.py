@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastbp.errors import ArgumentError
 from fastbp.export.c_network import Parts, network
+from fastbp.export.c_text import comment
 from fastbp.export.operations import DenseInt8, Program, shape_of
 
 WORKING = {"a": "float", "b": "float", "q": "int8_t"}
@@ -54,13 +55,8 @@ def _header(program: Program, name: str) -> str:
 
         lines += describe(program.front, name)
     if program.classes:
-        lines += ["", "The outputs are the probabilities of: " + ", ".join(map(_comment, program.classes))]
+        lines += ["", "The outputs are the probabilities of: " + ", ".join(map(comment, program.classes))]
     return "/*\n" + "\n".join(f" * {line}".rstrip() for line in lines) + "\n */"
-
-
-def _comment(text: str) -> str:
-    """Text that does not end a comment, nor a line of one."""
-    return text.encode("ascii", "backslashreplace").decode().replace("*/", "* /").replace("\n", " ").replace("\\", "/")
 
 
 def _defines(program: Program, name: str) -> list[str]:

@@ -21,6 +21,12 @@ def snippets(template: str) -> dict[str, str]:
     return dict(zip(parts[::2], (part.strip() + "\n" for part in parts[1::2])))
 
 
+def comment(text: str) -> str:
+    """Text that may stand in a comment: nothing in it ends or begins one, or continues a line."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "_" for c in text)
+    return re.sub(r"([*/?])(?=[*/?])", r"\1 ", plain)
+
+
 def number(value: float) -> str:
     """A float32 as C has it, to the last bit."""
     text = np.format_float_positional(np.float32(value), unique=True, trim="0")

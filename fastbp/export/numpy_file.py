@@ -84,7 +84,7 @@ def numpy_source(program: Program) -> str:
 
 def _plain(name: str) -> str:
     """A class's name as it may stand in the docstring."""
-    return name.replace("\\", "/").replace('"', "'").replace("\n", " ")
+    return "".join(c if c.isprintable() and c not in '\\"' else "_" for c in name)
 
 
 def _array(values: NDArray[Any]) -> str:
