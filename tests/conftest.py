@@ -6,6 +6,7 @@ import fastbp
 
 # Python started by a test imports the fastbp that is installed, not the sources in the current folder.
 os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 @pytest.fixture

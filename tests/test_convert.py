@@ -1,6 +1,5 @@
 """Models of Keras, PyTorch and scikit-learn become networks with the same outputs, or an error that says why not."""
 
-import os
 import warnings
 
 import numpy as np
@@ -31,7 +30,6 @@ def assert_same(model, expected, x=None):
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("torch")
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     return pytest.importorskip("keras")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_segment_finds_where_speech_ends_and_music_begins(tmp_path):
     assert float(segments[0][1]) == pytest.approx(20, abs=1)
     assert (tmp_path / "labels.txt").read_text().count("\n") == 2
     assert len((EXAMPLES / "segment.py").read_text().splitlines()) < 40
+
+
+@pytest.mark.skipif(not (shutil.which("cc") and shutil.which("size")), reason="needs a C compiler")
+def test_export_to_c_answers_as_the_library_does(tmp_path):
+    folder = make_music_speech(n_clips=80, seed=5).write(tmp_path / "clips")
+    out = run("export_to_c.py", folder, cwd=tmp_path)
+    assert 20_000 < int(re.search(r"([\d,]+) bytes of code", out)[1].replace(",", "")) < 40_000
+    found = re.findall(r"\.wav: (music|speech) (\S+), (\S+) from float32$", out, re.MULTILINE)
+    assert [label for label, _, _ in found] == ["music"] * 2 + ["speech"] * 2
+    assert all(float(difference) < 0.05 for _, _, difference in found)
+    assert len((EXAMPLES / "export_to_c.py").read_text().splitlines()) < 40
 
 
 def test_the_textbook_program_is_there_to_the_letter():

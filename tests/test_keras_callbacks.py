@@ -3,7 +3,6 @@
 import csv
 import inspect
 import math
-import os
 import re
 import sys
 
@@ -55,7 +54,6 @@ def fit(*found, epochs=10, model=None, losses=None, **options):
 
 @pytest.mark.parametrize("name", callbacks._HOMES)
 def test_arguments_are_those_of_keras(name):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras")
     theirs = getattr(keras.callbacks, name, None)

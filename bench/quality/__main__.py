@@ -5,7 +5,7 @@ import importlib
 
 from bench.quality.tables import add_options, show
 
-TASKS = ("telephone",)
+TASKS = ("telephone", "int8")
 
 
 def main() -> None:
