@@ -85,11 +85,7 @@ def test_what_c_is_called(names):
     text = Path("model.c").read_text()
     declared = next(code for language, code in BLOCKS if language == "c")
     for line in declared.splitlines():
-        plain = (
-            re.sub(r"\[\w+\]| /\*.*", "", line)
-            .replace("const float x", "const float *x")
-            .replace("float y", "float *y")
-        )
+        plain = re.sub(r"(\w+)\[\w+\]", r"*\1", line).partition(";")[0]  # an argument float x[n] is a float *x
         assert plain in text
     assert re.search(r"#define MODEL_N_SAMPLES 16240\n", text)
     assert "16,240" in TEXT
