@@ -70,6 +70,7 @@ class TensorBoard(Callback):
         self._writer = import_extra("tensorboard.summary.writer.event_file_writer", "tensorboard", need).EventFileWriter
         self._event = import_extra("tensorboard.compat.proto.event_pb2", "tensorboard", need).Event
         self.log_dir = Path(fspath(log_dir))
+        self._open: dict[str, Any] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write and flush."""
@@ -79,13 +80,13 @@ class TensorBoard(Callback):
         self._write("validation", epoch, {name.removeprefix("val_"): value for name, value in validation.items()})
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Files are opened when there is something to write."""
-        self._open: dict[str, Any] = {}
+        """Close what a training that was broken off has left open; files are opened when there is need."""
+        while self._open:
+            self._open.popitem()[1].close()
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Close the files."""
-        for writer in self._open.values():
-            writer.close()
+        self.on_train_begin()
 
     def _write(self, part: str, epoch: int, results: dict[str, Any]) -> None:
         if not results:

@@ -157,6 +157,12 @@ def test_torch_sequential(torch, layers):
     assert_same(convert.from_torch(module), of_torch(torch, module))
 
 
+def test_torch_modules_that_occur_twice(torch):
+    relu = torch.nn.ReLU()
+    module = torch.nn.Sequential(torch.nn.Linear(N_IN, N_IN), relu, torch.nn.Linear(N_IN, 3), relu)
+    assert_same(convert.from_torch(module), of_torch(torch, module))
+
+
 def test_torch_modules_made_of_a_sequence(torch):
     class Net(torch.nn.Module):
         def __init__(self):

@@ -89,6 +89,7 @@ def test_every_activation(way, activation, tmp_path):
 LAYERS = {
     "normalised": [BatchNormalization(), Dense(9, use_bias=False), LayerNormalization(), Dropout(0.5), Dense(2)],
     "bare": [BatchNormalization(center=False, scale=False), LayerNormalization(center=False, scale=False)],
+    "folded": [Dense(9), BatchNormalization(), Activation("relu"), Dense(3, use_bias=False), BatchNormalization()],
     "one": [Dense(1)],
     "wide first": [Dense(40), Dense(5), Dense(30), Dense(2, activation="softmax")],
     "only dropout": [Dropout(0.3)],
@@ -254,6 +255,13 @@ def test_a_layer_without_a_form_is_named(tmp_path):
 
     with pytest.raises(ArgumentError, match=r"Layer 'own_1' \(Own\) cannot be exported; dense"):
         export.to_c(Sequential([Own(0.1)]).build(3), tmp_path / "net.c")
+
+
+def test_weights_that_are_none(tmp_path):
+    model = shaken([Dense(2)])
+    model["dense_1/kernel"][0, 0] = np.inf
+    with pytest.raises(ArgumentError, match="'dense_1' cannot be exported: its kernel holds NaN or infinity"):
+        export.to_c(model, tmp_path / "net.c")
 
 
 def test_models_that_are_none(tmp_path):

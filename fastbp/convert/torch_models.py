@@ -44,7 +44,7 @@ def from_torch(module: Any) -> Sequential:
 
 
 def _leaves(name: str, module: Any) -> Iterator[tuple[str, Any]]:
-    children = list(module.named_children())
+    children = list(module._modules.items())  # named_children would leave out what occurs a second time
     if not children or type(module).__name__ in _MAKERS:
         yield name or type(module).__name__, module
     for child_name, child in children:

@@ -1,8 +1,7 @@
 """Pieces of C: numbers, tables, and the functions of the templates."""
 
 import re
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -40,6 +39,12 @@ def table(name: str, values: ArrayLike) -> str:
         array = array.astype(np.int16)
     if array.dtype.kind == "f":
         array = array.astype(np.float32)
-    words: Iterable[str] = map(number if array.dtype.kind == "f" else str, array.ravel().tolist())
-    lines = textwrap.fill(", ".join(words), 116, initial_indent="    ", subsequent_indent="    ")
-    return f"static const {TYPES[array.dtype.char]} {name}[{array.size}] = {{\n{lines}\n}};\n"
+    words = [number(value) if array.dtype.kind == "f" else str(value) for value in array.ravel()]
+    return f"static const {TYPES[array.dtype.char]} {name}[{array.size}] = {{\n{lines(words)}\n}};\n"
+
+
+def lines(words: Sequence[str]) -> str:
+    """Words in indented lines, with commas."""
+    per_line = max(1, 112 // max(map(len, words), default=1))
+    starts = range(0, len(words), per_line)
+    return "\n".join(f"    {', '.join(words[start : start + per_line])}," for start in starts)

@@ -44,13 +44,15 @@ def calibration_rows(model: Any, source: Any) -> Labelled:
 def _from_file(path: Path) -> Labelled:
     try:
         found = np.load(path, allow_pickle=False)
-        x, y = (found["x"], found.get("y")) if isinstance(found, np.lib.npyio.NpzFile) else (found, None)
+        if isinstance(found, np.ndarray):
+            return found, None
+        with found:
+            return found["x"], found.get("y")
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ArgumentError(
             f"{path} cannot be used to calibrate a network ({error}): give a .npz file of numpy.savez with x "
             "(n_rows, n_in), and perhaps y, or a .npy file."
         ) from error
-    return x, y
 
 
 def _windows(classifier: Any, source: Any) -> Labelled:

@@ -1,12 +1,12 @@
 """A whole model as one file of Python that needs NumPy alone."""
 
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.export.c_text import lines
 from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level, percent
 from fastbp.export.operations import Activate, Affine, Clip, Dense, DenseInt8, LayerNorm, Program, shape_of
 
@@ -91,8 +91,7 @@ def _array(values: NDArray[Any]) -> str:
     """A constant of float32, or of whole numbers."""
     kind = values.dtype if values.dtype.kind == "i" else np.dtype(np.float32)
     words = [str(value) for value in values.astype(kind).ravel()]
-    lines = textwrap.fill(", ".join(words), 116, initial_indent="    ", subsequent_indent="    ")
-    return f"np.array([\n{lines}\n], np.{kind.name}).reshape({', '.join(map(str, values.shape))})\n"
+    return f"np.array([\n{lines(words)}\n], np.{kind.name}).reshape({', '.join(map(str, values.shape))})\n"
 
 
 # -- the network -------------------------------------------------------------------------------------------------------

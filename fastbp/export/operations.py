@@ -151,7 +151,27 @@ def _layers(model: Sequential) -> list[Operation]:
                 f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported; {', '.join(_OPERATIONS)} can."
             )
         tensors = {t.name: model[f"{layer.name}/{t.name}"] for t in [*layer.parameters(n_in), *layer.statistics(n_in)]}
+        _refuse_non_finite(layer.name, tensors)
         found += _OPERATIONS[layer.kind](layer, tensors, n_in)
+    return _folded(found)
+
+
+def _refuse_non_finite(name: str, tensors: dict[str, Float32]) -> None:
+    for what, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ArgumentError(f"Layer {name!r} cannot be exported: its {what} holds NaN or infinity.")
+
+
+def _folded(operations: list[Operation]) -> list[Operation]:
+    """The same, with each affine map that follows a dense layer made part of it."""
+    found: list[Operation] = []
+    for op in operations:
+        before = found[-1] if found else None
+        if isinstance(op, Affine) and isinstance(before, Dense):
+            kernel, bias = before.kernel * op.factor, (before.bias - op.centre) * op.factor + op.offset
+            found[-1] = Dense(kernel, bias)
+        else:
+            found.append(op)
     return found
 
 
