@@ -5,11 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from fastbp.errors import ArgumentError
 from fastbp.export.c_network import Parts
 from fastbp.export.c_text import number, table
-from fastbp.export.frontend import SPECTRAL, Bands, Bins, Contrast, Crossings, FrontEnd, Level, Spectrum, percent
+from fastbp.export.frontend import (
+    SPECTRAL,
+    Bands,
+    Bins,
+    Contrast,
+    Crossings,
+    FrontEnd,
+    Level,
+    Spectrum,
+    no_form,
+)
+from fastbp.features.steps import percent_of
 
+MOST_FFT = 2**15  # whose bins an int16_t can count
 NEEDS = {"contrast": ("sorted",), "percentile": ("sorted",), "std": ("mean",)}  # functions that others call
 
 
@@ -93,8 +104,8 @@ def _frame(front: FrontEnd, parts: Front) -> list[str]:
 
 def _spectrum(spectrum: Spectrum, parts: Front, magnitudes: bool) -> list[str]:
     n_fft, n = spectrum.n_fft, len(spectrum.window)
-    if n_fft < 4 or n_fft & (n_fft - 1):
-        raise ArgumentError(f"The features cannot be exported to C because of n_fft={n_fft}: use a power of two.")
+    if not 4 <= n_fft <= MOST_FFT or n_fft & (n_fft - 1):
+        raise no_form(f"n_fft={n_fft}", f"in C it must be a power of two, from 4 to {MOST_FFT}")
     parts.use("power_spectrum")
     parts.table("window", spectrum.window)
     parts.need("x", n_fft)
@@ -198,7 +209,7 @@ def _pooled(parts: Front, first: int, n: int, stat: str) -> list[str]:
 
 
 def _statistic(parts: Front, stat: str, column: str) -> str:
-    if (value := percent(stat)) is not None:
+    if (value := percent_of(stat)) is not None:
         parts.use("percentile")
         return f"percentile({column}, {number(value)})"
     parts.use(stat)

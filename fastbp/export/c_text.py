@@ -33,7 +33,7 @@ def number(value: float) -> str:
 
 
 def table(name: str, values: ArrayLike) -> str:
-    """A constant array, of float or whole numbers by its type."""
+    """A constant array: of float, of int8_t where it is that, or of int16_t."""
     array = np.asarray(values)
     if array.dtype.kind == "i" and array.itemsize > 2:
         array = array.astype(np.int16)

@@ -8,15 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.errors import ArgumentError
-from fastbp.features import Pooling, filters
+from fastbp.features import (
+    MFCC,
+    RMS,
+    LogMel,
+    MelSpectrogram,
+    Pooling,
+    SpectralContrast,
+    Spectrogram,
+    ZeroCrossingRate,
+    filters,
+)
 from fastbp.features.base import Feature
 from fastbp.features.parameters import LOGS
 from fastbp.features.pipeline import TARGET_LEVEL
+from fastbp.features.steps import MOMENTS, percent_of
 from fastbp.tasks.windows import Windows
 
 Float64 = NDArray[np.float64]
 FRAMINGS = ("start", "snip")  # those without samples from outside the window
-STATS = ("mean", "std", "min", "max", "delta_mean", "delta_std")
 
 
 class Spectrum(NamedTuple):
@@ -121,7 +131,7 @@ def front_end_of(windows: Windows) -> FrontEnd:
     pipeline = windows.pipeline
     if len(pipeline.steps) != 1 or not isinstance(pipeline.steps[0], Pooling):
         names = ", ".join(step.name for step in pipeline.steps)
-        raise _no_form(f"the steps {names}", "one Pooling step can be exported; export without features")
+        raise no_form(f"the steps {names}", "one Pooling step alone can be exported")
     columns, first = [], 0
     for feature in pipeline.features:
         columns.append((first, feature.n_features, _columns(feature)))
@@ -135,15 +145,19 @@ def front_end_of(windows: Windows) -> FrontEnd:
     )  # fmt: skip
 
 
-def _no_form(what: str, expected: str) -> ArgumentError:
-    return ArgumentError(f"The features cannot be exported because of {what}: {expected}.")
+def no_form(what: str, expected: str) -> ArgumentError:
+    """The error for features that cannot be exported."""
+    return ArgumentError(
+        f"The features cannot be exported because of {what}: {expected}. Or leave them out (features=False, "
+        "--no-features), and compute them otherwise."
+    )
 
 
 def _shared(what: str, features: Sequence[Any]) -> Any:
     """The value that all features have."""
     values = [getattr(feature, what) for feature in features]
     if len(set(values)) > 1:
-        raise _no_form(f"{what}, of which they have several ({', '.join(map(str, values))})", "all must share one")
+        raise no_form(f"{what}, of which they have several ({', '.join(map(str, values))})", "all must share one")
     return values[0]
 
 
@@ -159,28 +173,29 @@ def _spectrum(features: tuple[Feature, ...]) -> Spectrum | None:
 
 def _columns(feature: Any) -> Columns:
     """What a feature computes of a frame, if that is all it depends on."""
-    if type(feature).__name__ not in _READERS or type(feature).__module__.partition(".")[0] != "fastbp":
-        raise _no_form(f"{type(feature).__name__} ({feature.name!r})", f"only {', '.join(_READERS)} can be exported")
+    if type(feature) not in _READERS:
+        names = ", ".join(known.__name__ for known in _READERS)
+        raise no_form(f"{type(feature).__name__} ({feature.name!r})", f"only {names} can be exported")
     plain = {"framing": FRAMINGS, "top_db": (0,), "deltas": (0,), "use_energy": (False,)}
     for name, allowed in plain.items():
         if getattr(feature, name, allowed[0]) not in allowed:
             expected = " or ".join(map(repr, allowed))
-            raise _no_form(f"{name}={getattr(feature, name)!r} of {type(feature).__name__}", f"it must be {expected}")
-    return _READERS[type(feature).__name__](feature)
+            raise no_form(f"{name}={getattr(feature, name)!r} of {type(feature).__name__}", f"it must be {expected}")
+    return _READERS[type(feature)](feature)
 
 
 def _log(feature: Any) -> tuple[float, float, float]:
     return (feature.floor, *LOGS[feature.log])
 
 
-_READERS: dict[str, Callable[[Any], Columns]] = {
-    "Spectrogram": lambda f: Bins(f.power, f.n_features),
-    "MelSpectrogram": lambda f: Bands(f.power, f.mel_filters()),
-    "LogMel": lambda f: Bands(f.power, f.mel_filters(), _log(f), f.relative),
-    "MFCC": lambda f: Bands(f.power, f.mel_filters(), _log(f), dct=f.basis()),
-    "SpectralContrast": lambda f: Contrast(f.power, f.bands(), f.floor),
-    "RMS": lambda f: Level(None if f.log == "none" else _log(f)),
-    "ZeroCrossingRate": lambda f: Crossings(),
+_READERS: dict[type[Feature], Callable[[Any], Columns]] = {
+    Spectrogram: lambda f: Bins(f.power, f.n_features),
+    MelSpectrogram: lambda f: Bands(f.power, f.mel_filters()),
+    LogMel: lambda f: Bands(f.power, f.mel_filters(), _log(f), f.relative),
+    MFCC: lambda f: Bands(f.power, f.mel_filters(), _log(f), dct=f.basis()),
+    SpectralContrast: lambda f: Contrast(f.power, f.bands(), f.floor),
+    RMS: lambda f: Level(None if f.log == "none" else _log(f)),
+    ZeroCrossingRate: lambda f: Crossings(),
 }
 
 
@@ -188,14 +203,7 @@ def _pooled(pooling: Pooling, layout: Any) -> list[tuple[int, int, str]]:
     found = []
     for columns, stats in pooling._groups(layout, len(layout)):
         for stat in stats:
-            if unknown := [part for part in stat.split("-") if part not in STATS and percent(part) is None]:
-                raise _no_form(f"the statistic {unknown[0]!r}", f"{', '.join(STATS)} and percentiles can be exported")
+            if unknown := [part for part in stat.split("-") if part not in MOMENTS and percent_of(part) is None]:
+                raise no_form(f"the statistic {unknown[0]!r}", f"{', '.join(MOMENTS)} and percentiles can be exported")
             found.append((columns.start, columns.stop - columns.start, stat))
     return found
-
-
-def percent(stat: str) -> float | None:
-    """The percentile that a statistic is, if it is one."""
-    from fastbp.features.steps import _percentile
-
-    return _percentile(stat)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.export.c_text import lines
-from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level, percent
+from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level
 from fastbp.export.operations import Activate, Affine, Clip, Dense, DenseInt8, LayerNorm, Program, shape_of
+from fastbp.features.steps import percent_of
 
 # of x, with the option a
 ACTIVATIONS = {
@@ -237,5 +238,5 @@ def _pooled(front: FrontEnd) -> Iterator[str]:
 
 
 def _statistic(name: str) -> str:
-    value = percent(name)
+    value = percent_of(name)
     return _STATISTICS[name] if value is None else f"np.percentile({{x}}, {value!r}, axis=0)"

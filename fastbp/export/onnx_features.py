@@ -8,9 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from fastbp.errors import ArgumentError
-from fastbp.export.frontend import Bands, Bins, Columns, Contrast, Crossings, FrontEnd, Level, Spectrum, percent
+from fastbp.export.frontend import (
+    Bands,
+    Bins,
+    Columns,
+    Contrast,
+    Crossings,
+    FrontEnd,
+    Level,
+    Spectrum,
+    no_form,
+)
 from fastbp.export.onnx_graph import Graph, Value
+from fastbp.features.steps import percent_of
 
 FLOAT = 1  # ONNX's number of the type
 
@@ -55,10 +65,7 @@ def _powers(graph: Graph, y: Value, front: FrontEnd) -> dict[int, Value]:
     if spectrum is None:
         return {}
     if spectrum.remove_dc or spectrum.pre_emphasis:
-        raise ArgumentError(
-            "The features cannot be exported to ONNX because of remove_dc or pre_emphasis, for which it has no "
-            "operation; export without features, or to C."
-        )
+        raise no_form("remove_dc or pre_emphasis", "ONNX has no operation for them")
     bins = graph.node("STFT", _padded(graph, y, front, spectrum), graph.constant(front.hop_length, np.int64),
                       graph.constant(_window(spectrum)), onesided=1)  # fmt: skip
     power = graph.node("ReduceSum", graph.node("Mul", bins, bins), graph.integers(-1), keepdims=0)
@@ -156,7 +163,7 @@ class _Statistics:
 
     def _of(self, stat: str) -> Value:
         if stat not in self.found:
-            value = percent(stat)
+            value = percent_of(stat)
             self.found[stat] = _STATISTICS[stat](self) if value is None else self._percentile(value)
         return self.found[stat]
 

@@ -168,17 +168,18 @@ def _checked_stats(names: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentTypeError(f"stats={names!r} cannot be used; give a list of names such as ['mean', 'std'].")
     for name in names:
         for part in name.split("-"):
-            if part not in (*_MOMENTS, *FUNCTIONALS) and _percentile(part) is None:
+            if part not in (*MOMENTS, *FUNCTIONALS) and percent_of(part) is None:
                 raise UnknownNameError(
-                    f"No statistic is called {part!r}; use {', '.join((*_MOMENTS, *FUNCTIONALS))}, median, p0 to p100."
+                    f"No statistic is called {part!r}; use {', '.join((*MOMENTS, *FUNCTIONALS))}, median, p0 to p100."
                 )
     return tuple(names)
 
 
-_MOMENTS = ("mean", "std", "min", "max", "delta_mean", "delta_std")  # in the kernel's order
+MOMENTS = ("mean", "std", "min", "max", "delta_mean", "delta_std")  # in the kernel's order
 
 
-def _percentile(name: str) -> float | None:
+def percent_of(name: str) -> float | None:
+    """The percentile that a statistic is, from 0 to 100; None where it is none."""
     if name == "median":
         return 50.0
     digits = name[1:]
@@ -189,7 +190,7 @@ class _Statistics(dict[str, NDArray[np.float64]]):
     """Statistics (n,) of rows by name, computed when first asked for."""
 
     def __init__(self, rows: FloatArray) -> None:
-        super().__init__(zip(_MOMENTS, load("audio").moments(rows)))
+        super().__init__(zip(MOMENTS, load("audio").moments(rows)))
         self.rows = rows
         self.ordered: FloatArray | None = None
 
@@ -200,7 +201,7 @@ class _Statistics(dict[str, NDArray[np.float64]]):
         elif name in FUNCTIONALS:
             self[name] = FUNCTIONALS[name](self.rows.astype(np.float64))
         else:
-            self[name] = self._at(_percentile(name) or 0.0)
+            self[name] = self._at(percent_of(name) or 0.0)
         return self[name]
 
     def _at(self, percent: float) -> NDArray[np.float64]:
