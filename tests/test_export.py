@@ -26,7 +26,7 @@ class Compiled:
 
     def __init__(self, path, n_out):
         library = path.with_suffix(".so")
-        subprocess.run(["gcc", *STRICT, "-O1", "-shared", "-fPIC", path, "-o", library, "-lm"], check=True)
+        subprocess.run(["gcc", *STRICT, "-O0", "-shared", "-fPIC", path, "-o", library, "-lm"], check=True)
         self.library, self.name, self.n_out = ctypes.CDLL(str(library)), path.stem, n_out
 
     def network(self, x):

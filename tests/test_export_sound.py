@@ -71,7 +71,7 @@ class Compiled:
         path = path.with_suffix(".c")
         self.program = program_of(model, features=True)
         export.to_c(model, path, **options)
-        subprocess.run(["gcc", *STRICT, "-O1", "-shared", "-fPIC", path, "-o", f"{path}.so", "-lm"], check=True)
+        subprocess.run(["gcc", *STRICT, "-O0", "-shared", "-fPIC", path, "-o", f"{path}.so", "-lm"], check=True)
         self.library, self.name, self.front = ctypes.CDLL(f"{path}.so"), path.stem, self.program.front
         self.work = np.full(self.front.n_frames * self.front.n_columns, np.nan, np.float32)
 
