@@ -201,13 +201,7 @@ def _run(session: Session) -> History:
     try:
         session.callbacks("on_train_begin", {})
         session.proven = _snapshot(model)
-        while session.epoch < session.epochs and not history.stopped_by:
-            _epoch(session)
-    except NonFiniteError as error:
-        if not session.callbacks.ends_at_nan:
-            raise
-        history.stopped_by = str(error)
-    else:
+        _epochs(session)
         for condition in session.stop:
             condition.finish(model)
     finally:
@@ -216,6 +210,17 @@ def _run(session: Session) -> History:
     history.stopped_by = history.stopped_by or f"all {session.epochs} epochs are done"
     session.callbacks("on_train_end", {name: values[-1] for name, values in history.history.items()})
     return history
+
+
+def _epochs(session: Session) -> None:
+    """All epochs, until there is a reason to stop."""
+    try:
+        while session.epoch < session.epochs and not session.history.stopped_by:
+            _epoch(session)
+    except NonFiniteError as error:
+        if not session.callbacks.ends_at_nan:
+            raise
+        session.history.stopped_by = str(error)
 
 
 def _epoch(session: Session) -> None:

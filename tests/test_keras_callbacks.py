@@ -224,6 +224,21 @@ def test_terminate_on_nan_ends_quietly():
     assert np.isfinite(model.params).all()
 
 
+def test_terminate_on_nan_gives_the_best_weights_back_too():
+    kept = {}
+
+    class Spoil(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kept[epoch] = self.model.params.copy()
+            if epoch == 3:
+                self.model.params[:] = 1e30
+
+    best = EarlyStopping(patience=9, restore_best_weights=True)
+    model, history = fit(Spoil(), best, TerminateOnNaN(), losses=LOSSES)
+    assert history.stopped_by.startswith("The loss became")
+    assert (model.params == kept[1]).all()
+
+
 def test_csv_logger(tmp_path):
     path = tmp_path / "log.csv"
     _, history = fit(CSVLogger(path), epochs=2)
