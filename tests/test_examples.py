@@ -67,6 +67,20 @@ def test_export_to_c_answers_as_the_library_does(tmp_path):
     assert len((EXAMPLES / "export_to_c.py").read_text().splitlines()) < 40
 
 
+def test_spot_words_finds_all_five_in_order():
+    out = run("spot_words.py")
+    found = re.findall(r"^ *(\S+) to +(\S+) s  (\S+)  \S+$", out, re.MULTILINE)
+    assert [label for _, _, label in found] == ["stop", "go", "go", "turn", "stop"]
+
+
+def test_speakers_are_more_like_themselves_than_like_each_other():
+    rows = [line.split() for line in run("speakers.py").splitlines()]
+    a, b, c = ([float(value) for value in row[1:]] for row in rows[:3])
+    assert min(a[1], c[3]) > max(*a[2:], *b[2:])
+    for name in ("speakers.py", "spot_words.py"):
+        assert len((EXAMPLES / name).read_text().splitlines()) < 40
+
+
 def test_the_textbook_program_is_there_to_the_letter():
     text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
     for line in (

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from fastbp import __version__
 
 COMMANDS = (
-    *("demo", "train", "evaluate", "predict", "segment", "quantize", "features", "export"),
-    *("plugins", "bench", "info"),
+    *("demo", "train", "evaluate", "predict", "segment", "train-words", "spot"),
+    *("quantize", "features", "export", "plugins", "bench", "info"),
 )
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -89,7 +89,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Any]:
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="fastbp")
     for name in COMMANDS:
-        import_module(f"fastbp.cli.{name}").add_parser(commands)
+        import_module(f"fastbp.cli.{name.replace('-', '_')}").add_parser(commands)
     return parser, commands
 
 

@@ -1,6 +1,7 @@
 """`fastbp segment`: what is heard when, as a table, JSON, CSV, Audacity labels or RTTM."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,24 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: Arguments) -> int:
     """Segment all files; 1 if any of them could not be used."""
-    from fastbp.cli.predict import sound_files
     from fastbp.tasks import Segmenter
-    from fastbp.tasks.timelines import FORMATS
 
     model = Segmenter.load(arguments.model)
     model.set_params(**{name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None})
+    return write_timelines(model.segment, arguments)
+
+
+def write_timelines(segments_of: Callable[[Path], Any], arguments: Arguments) -> int:
+    """The segments of all files, as the options say; 1 if any of them could not be used."""
+    from fastbp.cli.predict import sound_files
+    from fastbp.tasks.timelines import FORMATS
+
     files, form = sound_files(arguments.files), FORMATS[arguments.format]
     targets = _targets(files, arguments.output, form.suffix)
     found, failed = [], False
     for file, target in zip(files, targets):
         try:
-            timeline = (str(file), model.segment(file))
+            timeline = (str(file), segments_of(file))
         except (AudioError, ArgumentError) as error:
             failed = True
             print(f"fastbp: {' '.join(str(error).split())}", file=sys.stderr)

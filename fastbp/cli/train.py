@@ -83,7 +83,7 @@ def run(arguments: Arguments) -> None:
     from fastbp.tasks.sources import with_validation
 
     out, quiet, cache = arguments.output, arguments.quiet, not arguments.no_cache
-    _check_output(out)
+    check_output(out)
     if arguments.threads:
         fastbp.set_threads(arguments.threads)
     model = make_model(arguments)
@@ -97,7 +97,7 @@ def run(arguments: Arguments) -> None:
         print(f"saved to {out} ({out.stat().st_size / 1000:.0f} kB)")
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Say before the work that its result could not be written."""
     if path.is_dir():
         raise ArgumentError(f"{path} is a folder; name a file to write the model to, such as {path / 'model.fbp'}.")

@@ -16,6 +16,7 @@ from fastbp.features.context import Context, Deltas, MedianFilter
 from fastbp.features.cqt import CQT, ChromaCQT, Tonnetz
 from fastbp.features.editing import de_emphasis, pre_emphasis, split_silence, trim
 from fastbp.features.inverse import mel_to_audio, mel_to_stft
+from fastbp.features.local import LocalCepstra
 from fastbp.features.loudness import Loudness, integrated_loudness, loudness_range
 from fastbp.features.lpc import LPC, PLP
 from fastbp.features.masking import SpecAugment
@@ -58,6 +59,7 @@ __all__ = [
     "GFCC",
     "LFCC",
     "LPC",
+    "LocalCepstra",
     "LogMel",
     "Loudness",
     "MFCC",

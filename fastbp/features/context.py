@@ -23,8 +23,9 @@ def _odd(name: str, value: Any, least: int) -> int:
 class Context(Step):
     """Each frame between its neighbours: (n_frames, n) becomes (n_frames, (left + 1 + right) * n), oldest first.
 
-    What comes out is a read-only view in which rows overlap: it takes the memory of the frames alone, and is copied
-    only by who needs it contiguous (`np.ascontiguousarray`) or takes rows of it, e.g. a batch.
+    With every frame around (step=1) what comes out is a read-only view in which rows overlap: it takes the memory of
+    the frames alone, and is copied only by who needs it contiguous (`np.ascontiguousarray`) or takes rows of it, e.g. a
+    batch.
 
     Parameters
     ----------
@@ -32,14 +33,20 @@ class Context(Step):
         Number of frames before and after.
     edges : "repeat" or "zeros"
         What stands for frames outside the clip: the first and the last one, or zeros.
+    step : int
+        Only every so many of the frames around, counted from the frame itself: (left + right) / step + 1 of them. left
+        and right are multiples of it.
     """
 
     name = "context"
 
-    def __init__(self, left: int = 5, right: int = 5, edges: str = "repeat") -> None:
+    def __init__(self, left: int = 5, right: int = 5, edges: str = "repeat", step: int = 1) -> None:
         self.left, self.right, self.edges = _count("left", left, 0), _count("right", right, 0), edges
         if edges not in _EDGES:
             raise ArgumentError(f"edges={edges!r} is unknown; use {' or '.join(_EDGES)}.")
+        self.step = _count("step", step, 1)
+        if left % step or right % step:
+            raise ArgumentError(f"left={left} and right={right} must be multiples of step={step}.")
 
     @property
     def lookahead_frames(self) -> int | None:
@@ -53,19 +60,22 @@ class Context(Step):
 
     def get_config(self) -> dict[str, Any]:
         """The parameters as plain values."""
-        return {"left": self.left, "right": self.right, "edges": self.edges}
+        return {"left": self.left, "right": self.right, "edges": self.edges, "step": self.step}
 
     def layout(self, layout: Layout) -> Layout:
         """Names column@-left ... column@+right, the frame's own without."""
-        places = range(-self.left, self.right + 1)
+        places = range(-self.left, self.right + 1, self.step)
         return tuple((f, f"{column}@{place:+d}" if place else column) for place in places for f, column in layout)
 
     def __call__(self, x: ArrayLike, layout: Layout | None = None) -> FloatArray:
-        """Frames with their context, float32 (n_frames, (left + 1 + right) * n), a view."""
+        """Frames with their context, float32 (n_frames, n_places * n): a view, unless step is above 1."""
         rows = as_rows(x)
         width = self.left + 1 + self.right
         padded = np.pad(rows, ((self.left, self.right), (0, 0)), mode=_EDGES[self.edges])  # type: ignore[call-overload]
-        return as_strided(padded, (len(rows), width * rows.shape[1]), padded.strides, writeable=False)
+        wide = as_strided(padded, (len(rows), width * rows.shape[1]), padded.strides, writeable=False)
+        if self.step == 1:
+            return wide
+        return wide.reshape(len(rows), width, -1)[:, :: self.step].reshape(len(rows), -1)
 
 
 class Deltas(Step):

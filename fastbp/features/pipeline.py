@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from fastbp.features.base import Feature
 from fastbp.features.context import Context, Deltas, MedianFilter
+from fastbp.features.local import LocalCepstra
 from fastbp.features.masking import SpecAugment
 from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.sharing import shared_spectra
@@ -215,7 +216,8 @@ def _flatten(items: Any) -> list[Any]:
 
 
 STEPS: dict[str, type[Step]] = {
-    cls.name: cls for cls in (Normalize, Pooling, CMVN, SlidingCMVN, Context, Deltas, MedianFilter, SpecAugment)
+    cls.name: cls
+    for cls in (Normalize, Pooling, CMVN, SlidingCMVN, LocalCepstra, Context, Deltas, MedianFilter, SpecAugment)
 }
 
 

@@ -6,17 +6,21 @@
 
 from fastbp.tasks.classifier import AudioClassifier, Segment
 from fastbp.tasks.evaluation import ClassScore, Evaluation
+from fastbp.tasks.keywords import KeywordRecognizer
 from fastbp.tasks.segmenter import Segmenter, SegmentStream
 from fastbp.tasks.streaming import ClassifierStream
 from fastbp.tasks.timelines import format_segments
+from fastbp.tasks.word_stream import WordStream
 
 __all__ = [
     "AudioClassifier",
     "ClassifierStream",
     "ClassScore",
     "Evaluation",
+    "KeywordRecognizer",
     "Segment",
     "SegmentStream",
     "Segmenter",
+    "WordStream",
     "format_segments",
 ]

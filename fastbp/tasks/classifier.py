@@ -18,7 +18,7 @@ from fastbp.stop import Patience, StopCondition
 from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.evaluation import Evaluation, evaluation
-from fastbp.tasks.network import Rows, Scaling, clip_probabilities, make_network, train_network
+from fastbp.tasks.network import Rows, Scaling, below_top, clip_probabilities, make_network, train_network
 from fastbp.tasks.sources import (
     Source,
     as_sounds,
@@ -252,6 +252,33 @@ class AudioClassifier(Estimator):
         """Probabilities float32 (n_sounds, n_classes) in the order of `classes_`; see `predict`."""
         windows = self._fitted()
         return self._clips(features_of(as_sounds(sounds), windows, windows.pipeline.sr))
+
+    def embed(self, sounds: Any) -> Float32:
+        """What the last hidden layer makes of each sound: float32 (n_sounds, n_units), of length 1.
+
+        The mean over the windows, scaled. Sounds of kinds that were never learned can be compared by it: the cosine of
+        two embeddings, `a @ b`, is the higher the more alike they are. Parameters and errors as for `predict`.
+
+        Raises
+        ------
+        ArgumentError
+            The network has no hidden layer.
+
+        References
+        ----------
+        Variani et al., "Deep neural networks for small footprint text-dependent speaker verification", ICASSP 2014.
+        """
+        windows = self._fitted()
+        arrays: list[Any] = features_of(as_sounds(sounds), windows, windows.pipeline.sr)
+        if len(self.network_.layers) < 3:
+            raise ArgumentError(
+                "This classifier has no hidden layer to embed sounds with; train one with hidden=(...)."
+            )
+        part = below_top(self.network_)
+        units = [part.predict(self.scaling_(array[0])).mean(axis=0, dtype=np.float64) for array in arrays]
+        means = np.array(units).reshape(len(units), part.n_out)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        return (means / np.maximum(lengths, 1e-12)).astype(np.float32)
 
     def _fitted(self) -> Windows:
         if not hasattr(self, "network_"):

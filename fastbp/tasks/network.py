@@ -74,6 +74,15 @@ def make_network(
     return network.build(n_in)
 
 
+def below_top(network: Sequential) -> Sequential:
+    """The network up to its last hidden layer, with copies of its weights."""
+    config = {name: value for name, value in network.get_config().items() if name != "compile"}
+    part = Sequential.from_config({**config, "layers": config["layers"][:-1]})
+    for name in (*part.parameters, *part.statistics):
+        part[name][...] = network[name]
+    return part
+
+
 def train_network(network: Sequential, scaling: Scaling, train: Rows, valid: Rows | None, **options: Any) -> History:
     """Fit on scaled rows, with every class weighing the same; `options` are those of `Sequential.fit`."""
     one_hot = np.eye(network.n_out, dtype=np.float32)

@@ -117,7 +117,7 @@ class Segmenter(Estimator):
         """
         given, stream = one_sound(sound), self.stream()
         try:
-            found = [segment for chunk in _chunks(given, stream.sr) for segment in stream.push(chunk)]
+            found = [segment for chunk in chunks(given, stream.sr) for segment in stream.push(chunk)]
             return found + stream.flush()
         except FastbpError as error:
             raise (of_file(given, error) if is_file(given) else error) from None
@@ -250,7 +250,7 @@ def _smoother(settings: Segmenter, n_classes: int, step: float, window: float) -
     return RunningMedian(2 * round(seconds / step / 2) + 1)
 
 
-def _chunks(sound: Any, sr: float) -> Iterator[Float32]:
+def chunks(sound: Any, sr: float) -> Iterator[Float32]:
     """A sound at rate sr, in parts."""
     if is_file(sound):
         yield from audio.blocks(sound.open() if isinstance(sound, Member) else sound, sr=sr, block=BLOCK)

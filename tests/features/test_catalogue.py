@@ -25,6 +25,7 @@ from fastbp.features import (
     Context,
     Deltas,
     EnergyVAD,
+    LocalCepstra,
     LogMel,
     Loudness,
     MedianFilter,
@@ -65,11 +66,13 @@ def test_causal_features_do_not_look_ahead(name):
 STEPS = [
     Context(2, 3),
     Context(0, 0, "zeros"),
+    Context(4, 2, step=2),
     Deltas(2),
     Deltas(1, 9, "savgol"),
     MedianFilter(3),
     SlidingCMVN(10, 4),
     SlidingCMVN(10, center=True, variance=True),
+    LocalCepstra(3, 5, 20.0),
     CMVN([1.0, 2.0, 3.0]),
     CMVN([1.0, 2.0, 3.0], [1.0, 0.0, 4.0]),
     Normalize(),
@@ -99,11 +102,15 @@ BAD = [
     (lambda: Context(-1, 2), "left"),
     (lambda: Context(1, 2.5), "right"),
     (lambda: Context(1, 2, "wrap"), "repeat or zeros"),
+    (lambda: Context(4, 3, step=2), "multiples"),
     (lambda: Deltas(3), "order"),
     (lambda: Deltas(1, 4), "even"),
     (lambda: Deltas(1, 5, "spline"), "savgol"),
     (lambda: MedianFilter(2), "even"),
     (lambda: SlidingCMVN(0), "cmn_window"),
+    (lambda: LocalCepstra(width=4), "width"),
+    (lambda: LocalCepstra(range_db=0), "range_db"),
+    (lambda: Pipeline([LogMel(n_mels=12)], LocalCepstra(13)), "13 coefficients"),
     (lambda: CMVN([[1.0]]), "one for each column"),
     (lambda: CMVN([np.nan]), "finite"),
     (lambda: CMVN([1.0], [1.0, 2.0]), "one for each column"),
@@ -385,3 +392,30 @@ def test_vad_finds_a_voice_in_noise(sr):
     np.testing.assert_allclose(segments[0], [2.0, 4.2], atol=0.15)  # the end with its hangover
     assert len(features.vad(noise(3 * sr, level=0.1), sr)) == 0
     assert len(features.vad(np.zeros(sr, np.float32), sr)) == 0
+
+
+def test_context_takes_every_so_many_frames():
+    x = noise(40).reshape(20, 2)
+    every = Context(4, 2)(x).reshape(20, 7, 2)
+    np.testing.assert_array_equal(Context(4, 2, step=2)(x), every[:, ::2].reshape(20, -1))
+
+
+def test_local_cepstra_do_not_hear_the_channel_or_the_noise_far_below():
+    x = noise(90 * 20, 3).reshape(90, 20) * 25 - 20
+    step = LocalCepstra(8, 21, 60.0)
+    equalised = x + np.linspace(-6, 6, 20)[None]
+    for other in (equalised, x + 12):
+        np.testing.assert_allclose(step(other), step(x), atol=0.02)
+    quiet = np.where(np.arange(90)[:, None] % 2, x, -200)
+    noisy = np.where(np.arange(90)[:, None] % 2, x, -90)
+    np.testing.assert_allclose(step(noisy), step(quiet), atol=0.02)
+    assert np.abs(step(x)).mean() > 0.3
+
+
+def test_local_cepstra_are_normalised_over_the_frames_around():
+    x = noise(60 * 6, 4).reshape(60, 6)
+    z = LocalCepstra(6, 1 + 2 * 60, 200.0)(x)
+    cosines = np.cos(np.pi * np.outer(np.arange(6), np.arange(6) + 0.5) / 6) * np.sqrt(2 / 6)
+    cosines[0] /= np.sqrt(2)
+    cepstra = x @ cosines.T
+    np.testing.assert_allclose(z, (cepstra - cepstra.mean(0)) / (cepstra.std(0) + 2), atol=1e-4)

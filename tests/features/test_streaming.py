@@ -57,6 +57,7 @@ STREAMED_STEPS = [
     ("cmvn", {"mean": [1.0] * 4, "std": [2.0] * 4}),
     ("sliding_cmvn", {"cmn_window": 20, "min_cmn_window": 7, "variance": True}),
     ("sliding_cmvn", {"cmn_window": 21, "center": True}),
+    ("local_cepstra", {"n_mfcc": 4, "width": 11}),
 ]
 
 

@@ -1,0 +1,75 @@
+"""A KeywordRecognizer in a .fbp file: settings, features and networks in the header, tensors by name."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastbp import storage
+from fastbp.augment import as_augment
+from fastbp.errors import ModelFileError
+from fastbp.features import Pipeline
+from fastbp.model_file import network_from, network_tensors
+from fastbp.tasks.classifier_file import misdescribed
+
+if TYPE_CHECKING:
+    from fastbp.tasks.keywords import KeywordRecognizer
+
+TASK = "KeywordRecognizer"
+PRIORS = "log_priors"
+
+
+def save(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
+    """Write a fitted recogniser, atomically."""
+    networks = [network.get_config() for network in model.networks_]
+    settings = {name: value for name, value in model.get_params().items() if name != "features"}
+    settings |= {"augment": as_augment(model.augment).get_config(), "optimizer": networks[0]["compile"]["optimizer"]}
+    config = {
+        "kind": TASK,
+        "task": TASK,
+        "settings": settings,
+        "features": model.pipeline_.get_config(),
+        "classes": model.classes_.tolist(),
+        "shortest": model.shortest_,
+        "networks": networks,
+    }
+    tensors = {PRIORS: model.log_priors_}
+    for number, network in enumerate(model.networks_):
+        tensors |= {f"{number}/{name}": tensor for name, tensor in network_tensors(network).items()}
+    storage.write(path, tensors, config)
+
+
+def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
+    """Make a new recogniser the one that `save` wrote."""
+    tensors, config = storage.read(path)
+    if config.get("task") != TASK:
+        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
+        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not a KeywordRecognizer.")
+    with misdescribed(path, "a KeywordRecognizer"):
+        model.pipeline_ = Pipeline.from_config(config["features"])
+        model.set_params(**config["settings"], features=model.pipeline_)
+        model._check()
+        model.classes_, model.shortest_ = np.array(config["classes"]), float(config["shortest"])
+        model.log_priors_, networks = tensors.pop(PRIORS), list(config["networks"])
+        parts: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            number, _, own = name.partition("/")
+            parts.setdefault(int(number), {})[own] = tensor
+        if sorted(parts) != list(range(len(networks))):
+            raise ValueError(f"{len(networks)} networks, tensors of {sorted(parts)}")
+    model.networks_ = [network_from(network, parts[number], path) for number, network in enumerate(networks)]
+    model.history_, model.failures_ = None, {}
+    _refuse_misfits(model, path)
+
+
+def _refuse_misfits(model: "KeywordRecognizer", path: object) -> None:
+    """Features, networks, priors and words must be of one size."""
+    n_out = len(model.classes_) * model.n_states + 1
+    sizes = {(network.n_in, network.n_out) for network in model.networks_}
+    priors = model.log_priors_
+    if (
+        sizes != {(model.pipeline_.n_features, n_out)}
+        or model.classes_.ndim != 1
+        or (priors.shape, priors.dtype) != ((n_out,), np.float32)
+    ):
+        raise ModelFileError(f"{path} is inconsistent: its features, networks and words do not fit each other.")
