@@ -1,6 +1,6 @@
-# Matrix products out of bfloat16 parts. The right operand is packed into tiles, a slab of k at a time; then tasks pack some
-# rows of the left one, which stay in the second cache, and make c in squares of 32 by 32, each summed in tile registers
-# (amx.h) over the whole slab.
+# Matrix products out of bfloat16 parts. The right operand is packed into tiles, a slab of k at a time; then tasks make c in
+# squares of 32 by 32, each summed in tile registers (amx.h) over the whole slab. The left operand is packed before that too
+# where all of it fits the threads' second caches, else by the tasks, each its own rows.
 cdef extern from "bf16.h" nogil:
     int TILE_SIDE
     int TILE_WORDS
@@ -33,8 +33,8 @@ ctypedef struct PartsGemm:
     Py_ssize_t n_steps          # of the slab
     Py_ssize_t size             # words of a square's two strips (2, n_steps, n_parts, TILE_WORDS)
     uint32_t *b                 # its squares of columns
-    uint32_t *a                 # those rows of each thread's task in hand, `a_size` words for each thread
-    Py_ssize_t a_size
+    uint32_t *a                 # all squares of rows, or those of each thread's task in hand
+    bint shared_a
     Cut rows, groups            # tasks: squares of the rows, and of the columns, that each takes
     int not_finite              # an operand, of which several parts do not add up then
 
@@ -57,16 +57,37 @@ cdef inline Py_ssize_t parts_floats(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, in
     return (n_squares(n) + n_threads * min(n_squares(m), SQUARES_IN_TASK)) * square_words(k, n_parts)
 
 
-cdef void pack_right_task(void *arg, Py_ssize_t task, int worker) noexcept nogil:
-    # the columns of one square
+cdef void pack_left_square(PartsGemm *s, uint32_t *out, Py_ssize_t i) noexcept nogil:
+    cdef Gemm *g = s.g
+    cdef Py_ssize_t top = i * SQUARE
+    if pack_strips(out, g.a + top * g.a_row + g.p0 * g.a_col, g.a_row, g.a_col, g.m - top, g.k0, 0, s.n_parts):
+        s.not_finite = 1
+
+
+cdef void pack_task_of_parts(void *arg, Py_ssize_t task, int worker) noexcept nogil:
+    # the columns of one square, or after all of these its rows
     cdef PartsGemm *s = <PartsGemm *>arg
     cdef Gemm *g = s.g
-    cdef Py_ssize_t j = task * SQUARE
+    cdef Py_ssize_t j = task * SQUARE, i = task - n_squares(g.n)
+    if i >= 0:
+        pack_left_square(s, s.a + i * s.size, i)
+        return
     cdef const float *b = g.b + g.p0 * g.b_row + j * g.b_col
     if pack_strips(s.b + task * s.size, b, g.b_col, g.b_row, g.n - j, g.k0, 1, s.n_parts):
         s.not_finite = 1
     if g.done.b_sums != NULL:
         add_columns(g.done.b_sums + j, b, g.b_row, min(SQUARE, g.n - j), g.k0, g.p0 > 0)
+
+
+cdef const uint32_t *packed_rows(PartsGemm *s, Py_ssize_t first, Py_ssize_t last, int worker) noexcept nogil:
+    # squares of rows for a task
+    cdef uint32_t *a = s.a + worker * SQUARES_IN_TASK * s.size
+    cdef Py_ssize_t i
+    if s.shared_a:
+        return s.a + first * s.size
+    for i in range(first, last):
+        pack_left_square(s, a + (i - first) * s.size, i)
+    return a
 
 
 cdef void multiply_square(PartsGemm *s, const uint32_t *a, Py_ssize_t i, Py_ssize_t j, const uint32_t *ahead,
@@ -95,17 +116,12 @@ cdef void multiply_parts_task(void *arg, Py_ssize_t task, int worker) noexcept n
     # one task's rows of c against its group of columns
     cdef PartsGemm *s = <PartsGemm *>arg
     cdef Gemm *g = s.g
-    cdef Py_ssize_t group = task // s.rows.parts, end = start(&s.groups, group + 1), i, j, top, n_ahead
+    cdef Py_ssize_t group = task // s.rows.parts, end = start(&s.groups, group + 1), i, j, n_ahead
     cdef Py_ssize_t first = start(&s.rows, task % s.rows.parts), last = start(&s.rows, task % s.rows.parts + 1)
-    cdef uint32_t *a = s.a + worker * s.a_size
+    cdef const uint32_t *a
     if g.ctx.stop or s.not_finite or (worker == 0 and g.long_work and poll(g.ctx)):
         return
-    for i in range(first, last):
-        top = i * SQUARE
-        if pack_strips(a + (i - first) * s.size, g.a + top * g.a_row + g.p0 * g.a_col, g.a_row, g.a_col, g.m - top, g.k0, 0,
-                       s.n_parts):
-            s.not_finite = 1
-            return
+    a = packed_rows(s, first, last, worker)
     tiles_begin()
     for j in range(start(&s.groups, group), end):
         n_ahead = s.size // (last - first) if j + 1 < end else 0
@@ -120,7 +136,7 @@ cdef void multiply_parts_slab(PartsGemm *s, int n_threads) noexcept nogil:
     """Pack the slab in hand and add its products to c, unless an operand turns out not to be finite."""
     s.n_steps = ceil_div(s.g.k0, STEP)
     s.size = 2 * s.n_steps * s.n_parts * TILE_WORDS
-    parallel_for(n_threads, n_squares(s.g.n), pack_right_task, s)
+    parallel_for(n_threads, n_squares(s.g.n) + (n_squares(s.g.m) if s.shared_a else 0), pack_task_of_parts, s)
     parallel_for(n_threads, s.rows.parts * s.groups.parts, multiply_parts_task, s)
 
 
@@ -129,13 +145,14 @@ cdef bint gemm_parts(Gemm *g, int n_threads) noexcept nogil:
     cdef Py_ssize_t steps = ceil_div(g.k, STEP), room = square_words(g.k, g.ctx.n_parts), slab
     cdef Py_ssize_t n_tasks = TASKS_OF_PARTS * n_threads if n_threads > 1 else 1
     cdef Cut slabs = cut(steps, ceil_div(steps * g.ctx.n_parts, SLAB_TILES))
-    cdef Cut rows = cut(n_squares(g.m), min(n_squares(g.m), max(n_tasks, ceil_div(n_squares(g.m), SQUARES_IN_TASK))))
-    cdef Cut groups = cut(n_squares(g.n), min(n_squares(g.n), ceil_div(n_tasks, rows.parts)))
     cdef PartsGemm s
     memset(&s, 0, sizeof(PartsGemm))
-    s.g, s.n_parts, s.rows, s.groups = g, g.ctx.n_parts, rows, groups
+    s.g, s.n_parts = g, g.ctx.n_parts
     s.b = <uint32_t *>g.ctx.parts
-    s.a, s.a_size = s.b + n_squares(g.n) * room, min(n_squares(g.m), SQUARES_IN_TASK) * room
+    s.a = s.b + n_squares(g.n) * room
+    s.shared_a = n_squares(g.m) <= SQUARES_IN_TASK * g.ctx.n_threads
+    s.rows = cut(n_squares(g.m), max(ceil_div(n_squares(g.m), SQUARES_IN_TASK), 1 if s.shared_a else n_tasks))
+    s.groups = cut(n_squares(g.n), min(n_squares(g.n), ceil_div(n_tasks, s.rows.parts)))
     for slab in range(slabs.parts):
         g.p0 = start(&slabs, slab) * STEP
         g.k0 = min(g.k, start(&slabs, slab + 1) * STEP) - g.p0
