@@ -18,7 +18,7 @@ from typing import Any
 from bench import environment
 
 TURN_SECONDS = 0.03  # a turn lasts as long at least, or one run
-REST_SECONDS = 0.02  # before a turn: idle threads of OpenMP and OpenBLAS go on spinning for a while
+REST_SECONDS = 0.1  # before a turn: idle threads of OpenMP and OpenBLAS go on spinning for a while
 ENOUGH_FOR_P99 = 1000
 
 
