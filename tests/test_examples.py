@@ -81,6 +81,15 @@ def test_speakers_are_more_like_themselves_than_like_each_other():
         assert len((EXAMPLES / name).read_text().splitlines()) < 40
 
 
+def test_compress_hears_more_with_more_bits(tmp_path):
+    out = run("compress.py", cwd=tmp_path)
+    found = [tuple(map(float, line)) for line in re.findall(r"^ *(\S+) kbit/s +(\S+) dB  heard-", out, re.MULTILINE)]
+    assert [rate for rate, _ in found] == pytest.approx([3, 8, 24], rel=0.15)
+    assert found[0][1] < found[1][1] < found[2][1]
+    assert len(list(tmp_path.glob("heard-*.wav"))) == 3
+    assert len((EXAMPLES / "compress.py").read_text().splitlines()) < 40
+
+
 def test_the_textbook_program_is_there_to_the_letter():
     text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
     for line in (

@@ -11,6 +11,7 @@ DoubleArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex64]
 PadMode = Literal["constant", "reflect", "symmetric", "edge"]
 
+CONTEXT_SIZES: dict[str, int]
 LANES: int
 MOMENTS: tuple[str, ...]
 PAD_MODES: dict[str, int]
@@ -216,3 +217,28 @@ class YinPlan:
         n_bins: int,
         reach: int,
     ) -> tuple[NDArray[np.int64], FloatArray]: ...
+
+class ContextModel:
+    n_symbols: int
+    def __init__(self, kernels: Sequence[ArrayLike], biases: Sequence[ArrayLike], frequencies: ArrayLike) -> None: ...
+    def classes(self, contexts: NDArray[np.int16]) -> NDArray[np.uint8]: ...
+
+class PacketCoder:
+    def __init__(
+        self,
+        levels: ContextModel,
+        bins: ContextModel,
+        edges: ArrayLike,
+        position: ArrayLike,
+        threshold: float,
+        shift: float,
+        bin_price: float,
+        level_price: float,
+    ) -> None: ...
+    def encode(self, wanted: FloatArray, x: FloatArray) -> tuple[bytes, NDArray[np.uint8], NDArray[np.int16]]: ...
+    def decode(
+        self, content: NDArray[np.uint8] | bytes, n_channels: int, n_frames: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int16]]: ...
+    def contexts(
+        self, levels: NDArray[np.uint8], q: NDArray[np.int16]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]: ...

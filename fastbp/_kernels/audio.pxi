@@ -40,6 +40,7 @@ include "lpc.pxi"
 include "pitch.pxi"
 include "recursion.pxi"
 include "wav.pxi"
+include "coding.pxi"
 
 
 cdef void *scratch(size_t n_bytes) except NULL:

@@ -54,11 +54,13 @@ def run(arguments: Arguments) -> int:
 
 def write_timelines(segments_of: Callable[[Path], Any], arguments: Arguments) -> int:
     """The segments of all files, as the options say; 1 if any of them could not be used."""
+    from fastbp.cli.outputs import in_folder
     from fastbp.cli.predict import sound_files
     from fastbp.tasks.timelines import FORMATS
 
     files, form = sound_files(arguments.files), FORMATS[arguments.format]
-    targets = _targets(files, arguments.output, form.suffix)
+    folder = arguments.output
+    targets = [None] * len(files) if folder is None else in_folder(files, folder, form.suffix)
     found, failed = [], False
     for file, target in zip(files, targets):
         try:
@@ -74,14 +76,3 @@ def write_timelines(segments_of: Callable[[Path], Any], arguments: Arguments) ->
     if arguments.output is None and (found or not failed):
         print(form.write(found), end="")
     return 1 if failed else 0
-
-
-def _targets(files: list[Path], folder: Path | None, suffix: str) -> list[Path] | list[None]:
-    """The file to write for each sound, if there is a folder for them; ArgumentError where two would be one."""
-    if folder is None:
-        return [None] * len(files)
-    names = [file.stem + suffix for file in files]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ArgumentError(f"{folder / min(twice)} would be written for two sounds; write them into folders apart.")
-    folder.mkdir(parents=True, exist_ok=True)
-    return [folder / name for name in names]

@@ -5,6 +5,7 @@
 """
 
 from fastbp.tasks.classifier import AudioClassifier, Segment
+from fastbp.tasks.codec import Codec, Decoder, Encoder
 from fastbp.tasks.evaluation import ClassScore, Evaluation
 from fastbp.tasks.keywords import KeywordRecognizer
 from fastbp.tasks.segmenter import Segmenter, SegmentStream
@@ -16,6 +17,9 @@ __all__ = [
     "AudioClassifier",
     "ClassifierStream",
     "ClassScore",
+    "Codec",
+    "Decoder",
+    "Encoder",
     "Evaluation",
     "KeywordRecognizer",
     "Segment",

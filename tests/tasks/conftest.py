@@ -3,9 +3,10 @@ import shutil
 import numpy as np
 import pytest
 from classifier_settings import SMALL, SR
+from codec_sounds import clips as codec_clips
 
 from fastbp import audio, datasets
-from fastbp.tasks import AudioClassifier
+from fastbp.tasks import AudioClassifier, Codec
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -64,3 +65,15 @@ def spoilt(noise, tmp_path):
         (root / "low" / f"{name}.wav").write_bytes(content)
     audio.save(root / "high" / "silent.wav", np.zeros(SR, np.float32), SR)
     return root
+
+
+@pytest.fixture(scope="session")
+def training():
+    """Waveforms to learn from."""
+    return codec_clips(1, 12)
+
+
+@pytest.fixture(scope="session")
+def codec(training):
+    """A codec that must not be changed."""
+    return Codec(epochs=2, max_rows=50_000).fit(training, verbose=0)

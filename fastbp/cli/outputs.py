@@ -1,0 +1,38 @@
+"""The files that a command writes, one for each that it reads, and going on after one that fails."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastbp.errors import ArgumentError, AudioError
+
+
+def in_folder(files: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
+    """The file to write for each, in a folder that is made if need be; ArgumentError where two would be one."""
+    names = [file.stem + suffix for file in files]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ArgumentError(f"{folder / min(twice)} would be written for two sounds; write them into folders apart.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ArgumentError(f"{folder} is a file; several files are written into a folder.") from None
+    return [folder / name for name in names]
+
+
+def file_or_folder(files: Sequence[Path], output: Path, suffix: str) -> list[Path]:
+    """`output` itself where it has a suffix and there is one file; else `in_folder`."""
+    if len(files) == 1 and output.suffix and not output.is_dir():
+        return [output]
+    return in_folder(files, output, suffix)
+
+
+def each(files: Sequence[Path], targets: Sequence[Path], do: Callable[[Path, Path], str]) -> int:
+    """Print what do(file, target) says; a file that cannot be used is reported, and makes the exit code 1."""
+    failed = False
+    for file, target in zip(files, targets):
+        try:
+            print(do(file, target), flush=True)
+        except (AudioError, ArgumentError) as error:
+            failed = True
+            print(f"fastbp: {' '.join(str(error).split())}", file=sys.stderr)
+    return 1 if failed else 0
