@@ -90,6 +90,14 @@ def test_compress_hears_more_with_more_bits(tmp_path):
     assert len((EXAMPLES / "compress.py").read_text().splitlines()) < 40
 
 
+def test_denoise_takes_noise_out_of_a_recording(tmp_path):
+    out = run("denoise.py", cwd=tmp_path)
+    before, after = (float(figure) for figure in re.findall(r"wav: (\S+) dB SI-SDR", out))
+    assert after > before + 2
+    assert (tmp_path / "denoised.wav").is_file()
+    assert len((EXAMPLES / "denoise.py").read_text().splitlines()) < 40
+
+
 def test_the_textbook_program_is_there_to_the_letter():
     text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
     for line in (

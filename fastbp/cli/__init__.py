@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 from fastbp import __version__
 
 COMMANDS = (
-    *("demo", "train", "evaluate", "predict", "segment", "train-words", "spot", "train-codec", "encode", "decode"),
+    *("demo", "train", "evaluate", "predict", "segment", "train-words", "spot"),
+    *("train-denoiser", "denoise", "train-codec", "encode", "decode"),
     *("quantize", "features", "export", "plugins", "bench", "info"),
 )
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130

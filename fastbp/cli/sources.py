@@ -51,7 +51,7 @@ def read(arguments: Arguments, min_classes: int) -> "Listing":
             raise ArgumentError(f"--{name.replace('_', '-')} cannot be used: {path} is {what}.")
     options = {OPTIONS[name]: value for name, value in given.items()}
     if "where" in options:
-        options["where"] = _merged(options["where"])
+        options["where"] = merged(options["where"])
     return corpus.read(path, min_classes=min_classes, **options)
 
 
@@ -64,7 +64,7 @@ def _understood(path: Path) -> Collection[str]:
     return inspect.signature(reader).parameters if reader else OPTIONS.values()
 
 
-def _merged(where: list[tuple[str, str]]) -> dict[str, list[str]]:
+def merged(where: list[tuple[str, str]]) -> dict[str, list[str]]:
     """Values by column; the same column twice adds up."""
     merged: dict[str, list[str]] = {}
     for column, values in where:

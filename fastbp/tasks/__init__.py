@@ -6,6 +6,8 @@
 
 from fastbp.tasks.classifier import AudioClassifier, Segment
 from fastbp.tasks.codec import Codec, Decoder, Encoder
+from fastbp.tasks.denoising.denoiser import Denoiser
+from fastbp.tasks.denoising.stream import DenoiserStream
 from fastbp.tasks.evaluation import ClassScore, Evaluation
 from fastbp.tasks.keywords import KeywordRecognizer
 from fastbp.tasks.segmenter import Segmenter, SegmentStream
@@ -20,6 +22,8 @@ __all__ = [
     "Codec",
     "Decoder",
     "Encoder",
+    "Denoiser",
+    "DenoiserStream",
     "Evaluation",
     "KeywordRecognizer",
     "Segment",
