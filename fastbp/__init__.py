@@ -27,7 +27,17 @@ if TYPE_CHECKING:
         testing,
     )
     from fastbp.hookspecs import hookimpl
-    from fastbp.layers import Activation, BatchNormalization, Dense, Dropout, Input, LayerNormalization
+    from fastbp.inputs import Inputs
+    from fastbp.layers import (
+        Activation,
+        BatchNormalization,
+        Dense,
+        Dropout,
+        Input,
+        LayerNormalization,
+        StatisticsPooling,
+        TimeContext,
+    )
     from fastbp.network import Sequential, load_model
     from fastbp.plugin_api import get_include
     from fastbp.precision import get_precision, set_precision
@@ -41,8 +51,11 @@ __all__ = [
     "Dense",
     "Dropout",
     "Input",
+    "Inputs",
     "LayerNormalization",
     "Sequential",
+    "StatisticsPooling",
+    "TimeContext",
     "audio",
     "callbacks",
     "convert",
@@ -79,8 +92,11 @@ _HOMES = {
     "Dense": "layers",
     "Dropout": "layers",
     "Input": "layers",
+    "Inputs": "inputs",
     "LayerNormalization": "layers",
     "Sequential": "network",
+    "StatisticsPooling": "layers",
+    "TimeContext": "layers",
     "cpu_info": "threads",
     "get_include": "plugin_api",
     "get_precision": "precision",

@@ -35,7 +35,7 @@ def _kind(values: object) -> str:
 
 
 def as_rows(x: ArrayLike, n_in: int | None, what: str = "x", half: bool = False) -> Float32:
-    """Samples as float32 rows (n_rows, n_in). With `half`, float16 stays float16.
+    """Samples as float32 rows (n_rows, n_in), those of sequences frame by frame. With `half`, float16 stays float16.
 
     Raises
     ------
@@ -43,6 +43,8 @@ def as_rows(x: ArrayLike, n_in: int | None, what: str = "x", half: bool = False)
         Not numbers, not two axes, or not `n_in` columns.
     """
     rows = as_floats(x, what, half)
+    if rows.ndim == 3 and rows.shape[1] * rows.shape[2] == n_in:  # sequences (n_rows, n_frames, n_features)
+        return rows.reshape(len(rows), rows.shape[1] * rows.shape[2])
     if rows.ndim != 2:
         hint = " Use x[None, :] for one sample, x[:, None] for one feature." if rows.ndim == 1 else ""
         raise ArgumentError(f"{what} must have shape (n_rows, n_in), one sample a row; got shape {rows.shape}.{hint}")

@@ -43,3 +43,8 @@ class DenseMemoryError(FastbpError, MemoryError):
 
 class MissingExtraError(FastbpError, ImportError):
     """A library of an optional extra is not installed; the message says which extra to install."""
+
+
+def of_file(path: object, error: FastbpError) -> AudioError:
+    """The error as one of that file, whose name the message holds."""
+    return error if isinstance(error, AudioError) else AudioError(f"{path} cannot be used: {error}")

@@ -3,18 +3,20 @@
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import audio, feature_cache, progress, threads
-from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError
+from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, of_file
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Float32 = NDArray[np.float32]
 File = Any  # a path, or an object with open()
@@ -116,11 +118,6 @@ def extract(
     return Extracted(arrays, failures, job.n_cached)
 
 
-def of_file(path: File, error: FastbpError) -> AudioError:
-    """The error as one of that file, whose name the message holds."""
-    return error if isinstance(error, AudioError) else AudioError(f"{path} cannot be used: {error}")
-
-
 def failure_table(failures: Mapping[str, str], most: int = SHOWN_FAILURES) -> str:
     """A line for each file that failed, with its name and why."""
     lines = [f"  {reason if path in reason else f'{path}: {reason}'}" for path, reason in failures.items()]
@@ -208,8 +205,10 @@ def _outcomes(job: _Job, files: list[File], n_threads: int) -> Iterator[Iterable
 
 
 @contextmanager
-def _pool(n_threads: int) -> Iterator[ThreadPoolExecutor]:
+def _pool(n_threads: int) -> Iterator["ThreadPoolExecutor"]:
     """Threads that, when something goes wrong, start on nothing more and are not waited for."""
+    from concurrent.futures import ThreadPoolExecutor
+
     share = max(1, threads.get_threads() // n_threads)
     pool = ThreadPoolExecutor(n_threads, "fastbp-extract", threads.set_worker_threads, (share,))
     try:

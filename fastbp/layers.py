@@ -1,8 +1,9 @@
 """Layers as specifications: shapes, initialisers, options. The arithmetic is in `_kernels/layers.pxi`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from fastbp import initializers, regularizers
@@ -44,8 +45,12 @@ class Layer(ABC):
     kind: ClassVar[str]
 
     def n_out(self, n_in: int) -> int:
-        """Number of outputs for that many inputs."""
+        """Number of outputs for that many inputs; of each frame, where samples are sequences."""
         return n_in
+
+    def frames_out(self, n_frames: int) -> int:
+        """Frames of a sample that come out, for that many that go in."""
+        return n_frames
 
     def parameters(self, n_in: int) -> list[Tensor]:
         """The trained tensors."""
@@ -86,6 +91,10 @@ def _count(value: Any, what: str) -> int:
     return value.__index__()
 
 
+def _is_whole(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
 def _fraction(value: Any, what: str) -> float:
     if not 0.0 <= value < 1.0:
         raise ArgumentError(f"{what} must be at least 0 and below 1; got {value!r}.")
@@ -99,17 +108,21 @@ class Input(Layer):
     Parameters
     ----------
     shape
-        Number of inputs, or a tuple of that one number as in Keras.
+        Number of inputs, or a tuple of that one number as in Keras; (n_frames, n_features) makes each sample a
+        sequence, whose frames every layer but `TimeContext` and `StatisticsPooling` takes one by one.
     """
 
-    shape: int | tuple[int]
+    shape: int | tuple[int, ...]
     kind = "input"
 
     def __post_init__(self) -> None:
         shape = self.shape if isinstance(self.shape, (tuple, list)) else (self.shape,)
-        if len(shape) != 1:
-            raise ArgumentError(f"Input takes one axis, the number of inputs; got shape {self.shape!r}.")
-        self.shape = _count(shape[0], "The number of inputs")
+        if len(shape) not in (1, 2):
+            raise ArgumentError(
+                f"Input takes the number of inputs, or (n_frames, n_features) of sequences; got shape {self.shape!r}."
+            )
+        *frames, n_in = (_count(size, "The number of inputs, and of frames,") for size in shape)
+        self.shape = (*frames, n_in) if frames else n_in
 
     def plan_spec(self, places):
         raise ArgumentError("Input may only be the first layer of a network.")
@@ -281,8 +294,82 @@ class LayerNormalization(_Normalization):
         return {**super().plan_spec(places), "op": "layer_norm"}
 
 
+@dataclass
+class TimeContext(Layer):
+    """Each frame of a sequence side by side with others around it: what a `Dense` on top makes a time-delay layer.
+
+    `Dense(64)` on `TimeContext((-2, 0, 2))` is a convolution over time of kernel size 3 and dilation 2. The sequence
+    becomes shorter by the span of the offsets: no frames are made up at its ends. Waibel et al. 1989; Peddinti, Povey
+    & Khudanpur 2015.
+
+    Parameters
+    ----------
+    offsets
+        Whole numbers in rising order, in frames, e.g. ``(-2, -1, 0, 1, 2)``.
+    """
+
+    offsets: Sequence[int]
+    kind = "time_context"
+
+    def __post_init__(self) -> None:
+        given = self.offsets
+        if not isinstance(given, (tuple, list, range)) or not given or not all(_is_whole(item) for item in given):
+            raise ArgumentTypeError(f"offsets={given!r} cannot be used; give frames as in (-2, 0, 2).")
+        self.offsets = [int(item) for item in given]
+        if any(later <= earlier for earlier, later in pairwise(self.offsets)):
+            raise ArgumentError(f"offsets={given!r} do not rise; give each once, the earliest first.")
+
+    def n_out(self, n_in: int) -> int:
+        return n_in * len(self.offsets)
+
+    def frames_out(self, n_frames: int) -> int:
+        span = self.offsets[-1] - self.offsets[0]
+        if n_frames <= span:
+            raise ArgumentError(
+                f"TimeContext({self.offsets}) needs sequences of more than {span} frames; here they have {n_frames}. "
+                "Begin the network with Input((n_frames, n_features))."
+            )
+        return n_frames - span
+
+    def plan_spec(self, places):
+        return {"op": "time_context", "offsets": [item - self.offsets[0] for item in self.offsets]}
+
+
+@dataclass
+class StatisticsPooling(Layer):
+    """Mean and standard deviation of each input over the frames of a sequence: (n_frames, n) becomes 2 n numbers.
+
+    Snyder et al., "Deep neural network embeddings for text-independent speaker verification", 2017.
+
+    Parameters
+    ----------
+    epsilon
+        Added to the variance, which is the biased one.
+    """
+
+    epsilon: float = 1e-5
+    kind = "statistics_pooling"
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0:
+            raise ArgumentError(f"epsilon must be above 0; got {self.epsilon!r}.")
+
+    def n_out(self, n_in: int) -> int:
+        return 2 * n_in
+
+    def frames_out(self, n_frames: int) -> int:
+        return 1
+
+    def plan_spec(self, places):
+        return {"op": "statistics_pooling", "epsilon": self.epsilon}
+
+
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer for layer in (Input, Dense, Activation, Dropout, BatchNormalization, LayerNormalization)
+    layer.kind: layer
+    for layer in (
+        *(Input, Dense, Activation, Dropout, BatchNormalization, LayerNormalization),
+        *(TimeContext, StatisticsPooling),
+    )
 }
 
 

@@ -15,6 +15,7 @@ from fastbp import data, layers, losses, metrics, optimizers, regularizers, thre
 from fastbp import precision as precisions
 from fastbp.errors import ArgumentError, ArgumentTypeError, NotBuiltError
 from fastbp.frames import Frames
+from fastbp.inputs import Inputs
 from fastbp.parameters import FlatTensors, Float32, aligned_zeros
 from fastbp.plans import make_plan
 
@@ -53,7 +54,9 @@ class Sequential:
         self.name = name
         self.seed = int.from_bytes(os.urandom(4)) if seed is None else _checked_seed(seed)
         self.layers: list[Any] = []
-        self.n_in: int | None = None
+        self.n_in: int | None = None  # of a sample: of all its frames
+        self.n_frames = 1
+        self.inputs: Inputs | None = None
         self.built = False
         self.stop_training = False
         self.optimizer: optimizers.Optimizer | None = None
@@ -74,9 +77,13 @@ class Sequential:
         if not isinstance(layer, layers.Layer):
             raise ArgumentTypeError(f"Sequential takes layers such as fastbp.Dense(64); got {layer!r}.")
         if isinstance(layer, layers.Input) and not self.layers and self.n_in is None:
-            self.n_in = int(layer.shape)  # type: ignore[arg-type]
+            self.n_frames, n = layer.shape if isinstance(layer.shape, tuple) else (1, layer.shape)
+            self.n_in = self.n_frames * n
             return
-        if isinstance(layer, layers.Input) or (self.built and self.layers):
+        if isinstance(layer, Inputs) and not self.layers and self.n_in is None:
+            self.inputs, self.n_in = layer, layer.n_in
+            return
+        if isinstance(layer, layers.Input | Inputs) or (self.built and self.layers):
             raise ArgumentError("Layers are added before a network is built, Input first.")
         kind = f"{layer.kind}_"
         layer.name = layer.name or f"{kind}{1 + sum(other.kind == layer.kind for other in self.layers)}"
@@ -97,10 +104,18 @@ class Sequential:
             raise ArgumentError(
                 f"A network is built from at least one layer and one input; got {len(self.layers)} and {n_in}."
             )
+        if n_in % self.n_frames:
+            raise ArgumentError(f"{n_in} inputs are no sequence of {self.n_frames} frames.")
         self.n_in = int(n_in)
-        self.widths = [self.n_in]
+        self.widths, self.frames = [self.n_in // self.n_frames], [self.n_frames]
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
+            self.frames.append(layer.frames_out(self.frames[-1]))
+        if self.frames[-1] != 1:
+            raise ArgumentError(
+                f"The network ends with {self.frames[-1]} frames of each sample; put a StatisticsPooling() before the "
+                "layers that are to see it as a whole."
+            )
         self.trained = self._declared()
         self.running = {f"{layer.name}/{t.name}": t for layer, n in self.placed() for t in layer.statistics(n)}
         self.parameters = FlatTensors({name: t.shape for name, t in self.trained.items()})
@@ -132,7 +147,7 @@ class Sequential:
             self._plans.clear()
 
     def placed(self) -> Iterable[tuple[Any, int]]:
-        """Each layer with its number of inputs."""
+        """Each layer with its number of inputs, of a frame where samples are sequences."""
         return zip(self.layers, self.widths, strict=False)
 
     def initialize(self) -> None:
@@ -314,12 +329,16 @@ class Sequential:
         ArgumentError, ArgumentTypeError
             Shapes or types that do not fit, NaN or infinite values.
         """
-        rows = data.as_rows(x, self.n_in, half=True)
+        rows = data.as_rows(self._joined(x), self.n_in, half=True)
         self._need_compiled(rows.shape[1])
         data.refuse_non_finite(rows, "x")
         targets = data.as_targets(y, self.loss, self.n_out)
         data.same_length(x=rows, y=targets)
         return rows, targets, data.as_weights(sample_weight, class_weight, targets, len(rows))
+
+    def _joined(self, x: Any) -> Any:
+        """Named inputs as rows; anything else as it is."""
+        return self.inputs.rows(x) if self.inputs is not None and isinstance(x, Mapping) else x
 
     def train_on_batch(
         self,
@@ -339,10 +358,10 @@ class Sequential:
 
         return evaluate(self, prepare(self, x, y, sample_weight))
 
-    def predict(self, x: ArrayLike | Frames) -> Float32:
+    def predict(self, x: Any) -> Float32:
         """The network's output for each row of x (n_rows, n_in): float32 (n_rows, n_out).
 
-        Frames of a store are read part by part.
+        Frames of a store are read part by part. A network with `Inputs` takes a dict of arrays as well.
 
         Raises
         ------
@@ -355,7 +374,7 @@ class Sequential:
         plan = self.plan("predict", PREDICT_ROWS)
         if (y := plan.predict(x)) is not None:
             return y
-        rows = x if isinstance(x, Frames) else data.as_rows(x, self.n_in)
+        rows = x if isinstance(x, Frames) else data.as_rows(self._joined(x), self.n_in)
         parts = range(0, max(len(rows), 1), PART_ROWS)
         return np.concatenate([plan.predict(data.as_rows(rows[i : i + PART_ROWS], self.n_in)) for i in parts])
 
@@ -372,7 +391,7 @@ class Sequential:
             Whether dropout drops and batch normalisation uses the batch.
         """
         self._need_built()
-        rows = data.as_rows(x, self.n_in)
+        rows = data.as_rows(self._joined(x), self.n_in)
         self._explicit = self.plan("explicit", len(rows))
         self._explicit_rows = len(rows)
         return self._explicit.forward(rows, training, self.step_count)
@@ -396,7 +415,7 @@ class Sequential:
     def step(self) -> None:
         """One update of the parameters by the compiled optimizer, with the gradients in `grads`."""
         self._need_built()
-        self._need_compiled(self.widths[0])
+        self._need_compiled(self.n_in or 0)
         assert self.optimizer is not None
         rate = self.optimizer.schedule(self.step_count)
         self.plan("explicit", 1).step(self.step_count + 1, rate)
@@ -430,7 +449,8 @@ class Sequential:
         rows = [("layer", "kind", "outputs", "parameters")]
         for layer, n_in in self.placed():
             n = sum(int(np.prod(t.shape)) for t in layer.parameters(n_in))
-            rows.append((layer.name, _kind(layer), str(layer.n_out(n_in)), f"{n:,}"))
+            frames = f"{self.frames[len(rows)]} x " if self.frames[len(rows)] > 1 else ""
+            rows.append((layer.name, _kind(layer), f"{frames}{layer.n_out(n_in)}", f"{n:,}"))
         sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
         lines.insert(1, "-" * max(map(len, lines)))
@@ -446,6 +466,10 @@ class Sequential:
             "n_in": self.n_in,
             "layers": [x.get_config() for x in self.layers],
         }
+        if self.n_frames > 1:
+            config["n_frames"] = self.n_frames
+        if self.inputs is not None:
+            config["inputs"] = {"sizes": [*self.inputs.sizes.items()], "dropout": self.inputs.dropout}
         if self.optimizer is not None:
             config["compile"] = {
                 "optimizer": self.optimizer.get_config(),
@@ -459,6 +483,9 @@ class Sequential:
     def from_config(cls, config: Mapping[str, Any]) -> Sequential:
         """A freshly initialised network from `get_config`; plug-ins that it names must be installed."""
         model = cls([layers.from_config(c) for c in config["layers"]], name=config["name"], seed=config["seed"])
+        model.n_frames = int(config.get("n_frames", 1))
+        if "inputs" in config:
+            model.inputs = Inputs(dict(config["inputs"]["sizes"]), config["inputs"]["dropout"])
         if "compile" in config:
             model.compile(**config["compile"])
         return model.build(config["n_in"])

@@ -35,10 +35,11 @@ def _layer_specs(model: "Sequential") -> list[dict[str, Any]]:
     places = {**model.parameters.places, **model.statistics.places}
     specs = []
     for index, (layer, n_in) in enumerate(model.placed()):
+        frames = {"frames": model.frames[index], "frames_out": model.frames[index + 1]}
         prefix = f"{layer.name}/"
         own = {name.removeprefix(prefix): place for name, place in places.items() if name.startswith(prefix)}
         shape = {"n_in": n_in, "n_out": layer.n_out(n_in), "index": index, "seed": model.seed}
-        specs.append({**layer.plan_spec(own), **shape})
+        specs.append({**layer.plan_spec(own), **shape, **frames})
     return specs
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.callbacks import Callback, CallbackList
 from fastbp.errors import ArgumentError, NonFiniteError
+from fastbp.inputs import in_training
 from fastbp.metrics import Metric
 from fastbp.parameters import Float32
 from fastbp.progress import Quiet, make_progress
@@ -110,7 +111,7 @@ def fit(
     x
         Samples (n_rows, n_in). Arrays and memory maps of float32 and float16 are read where they lie. A
         `fastbp.corpus.Store`, or its `x`, is read from disk as it is trained on, never as a whole, and shuffled by
-        blocks; so is y where it is such an `x`.
+        blocks; so is y where it is such an `x`. A dict of arrays for a network with `Inputs`.
     y
         Targets (n_rows, n_out), or class numbers (n_rows,) for a sparse loss. A store brings its own.
     batch_size
@@ -152,6 +153,7 @@ def fit(
     """
     rows = prepare(model, x, y, sample_weight, class_weight)
     rows, validation = _validation(model, rows, validation_split, validation_data)
+    rows = in_training(model, rows)
     size = _batch_size(batch_size, len(rows))
     if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
         raise ArgumentError(f"epochs must be a whole number of at least 0; got {epochs!r}.")

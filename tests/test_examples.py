@@ -98,6 +98,31 @@ def test_denoise_takes_noise_out_of_a_recording(tmp_path):
     assert len((EXAMPLES / "denoise.py").read_text().splitlines()) < 40
 
 
+def test_time_delay_hears_what_rises():
+    out = run("time_delay.py")
+    assert "94 x 32" in out
+    assert float(re.search(r"accuracy on 200 other sweeps: (\S+)", out)[1]) > 0.95
+    assert len((EXAMPLES / "time_delay.py").read_text().splitlines()) < 45
+
+
+def test_several_inputs_make_up_for_each_other():
+    out = run("several_inputs.py")
+    found = {name: float(value) for name, value in re.findall(r"^(.*): accuracy (\S+)$", out, re.MULTILINE)}
+    assert found["audio and sensors"] > max(found["audio"], found["sensors"]) > 0.8
+    assert min(found.values()) > 0.7
+    assert len((EXAMPLES / "several_inputs.py").read_text().splitlines()) < 45
+
+
+def test_speech_over_music_is_heard_though_none_was_given():
+    out = run("speech_over_music.py")
+    segments = re.findall(r"^ *(\S+) to +(\S+) s  (\S+)$", out, re.MULTILINE)
+    assert [label for _, _, label in segments] == ["speech", "speech_music", "music"]
+    ends = [float(end) for _, end, _ in segments]
+    assert ends[0] == pytest.approx(20, abs=1.5)
+    assert 30 < ends[1] < 42
+    assert len((EXAMPLES / "speech_over_music.py").read_text().splitlines()) < 40
+
+
 def test_the_textbook_program_is_there_to_the_letter():
     text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
     for line in (

@@ -73,14 +73,14 @@ cdef class Engine:
         for i in range(self.n_layers):
             self.layers[i].training = training
             self.layers[i].dropout.step = <uint32_t>step
-            self.layers[i].dropout.n = n_rows * self.layers[i].n_out
-            self.layers[i].forward(&self.layers[i], n_rows, &self.ctx)
+            self.layers[i].dropout.n = n_rows * self.layers[i].rows_each * self.layers[i].n_out
+            self.layers[i].forward(&self.layers[i], n_rows * self.layers[i].rows_each, &self.ctx)
             self.ask_ahead()
 
     cdef void backward_rows(self, Py_ssize_t n_rows) noexcept nogil:
         cdef int i
         for i in range(self.n_layers - 1, -1, -1):
-            self.layers[i].backward(&self.layers[i], n_rows, &self.ctx)
+            self.layers[i].backward(&self.layers[i], n_rows * self.layers[i].rows_each, &self.ctx)
             self.ask_ahead()
             if self.ctx.stop:
                 return

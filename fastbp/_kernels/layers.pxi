@@ -13,6 +13,10 @@ ctypedef struct Layer:
     void (*forward)(Layer *, Py_ssize_t n_rows, Context *) noexcept nogil
     void (*backward)(Layer *, Py_ssize_t n_rows, Context *) noexcept nogil
     Py_ssize_t n_in, n_out
+    Py_ssize_t rows_each        # rows of this layer that a sample makes: its frames, unless the layer sees sequences
+    Py_ssize_t frames, frames_out   # of a sample, before and after a layer that sees sequences
+    Py_ssize_t *offsets         # (n_offsets) of the frames that are put side by side, from 0
+    Py_ssize_t n_offsets
     const float *x              # (n_rows, n_in)
     float *z                    # (n_rows, n_out); the same memory as y where the activation allows
     float *y                    # (n_rows, n_out)

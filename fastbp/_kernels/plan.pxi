@@ -30,8 +30,7 @@ cdef class Plan(Engine):
         self.arrays = [params, grads, state]
         self.ctx.errors = <void *>self.errors
         self.max_rows = max_rows
-        self.n_in = specs[0]["n_in"]
-        self.n_out = specs[len(specs) - 1]["n_out"]
+        self.n_in = specs[0]["n_in"] * specs[0].get("frames", 1)
         self.n_params = params.shape[0]
         self.params = address(params)
         self.grads = address(grads)
@@ -43,6 +42,7 @@ cdef class Plan(Engine):
             raise MemoryError()
         for i, spec in enumerate(specs):
             self.add_layer(&self.layers[i], spec, address(state))
+        self.n_out = self.layers[self.n_layers - 1].n_out * self.layers[self.n_layers - 1].frames_out
         self.connect(specs, input_gradient)
         self.allocate_scratch(specs, n_threads)
         self.allocate_parts(specs, n_parts, PARTS_LIMITS[n_parts] if parts_limit is None else parts_limit)
@@ -56,7 +56,9 @@ cdef class Plan(Engine):
     cdef int add_layer(self, Layer *l, dict spec, float *state) except -1:
         l.n_in = spec["n_in"]
         l.n_out = spec["n_out"]
-        l.y = self.floats(self.max_rows * l.n_out)
+        l.frames = l.rows_each = spec.get("frames", 1)
+        l.frames_out = spec.get("frames_out", l.frames)
+        l.y = self.floats(self.max_rows * l.frames_out * l.n_out)
         l.z = l.y
         if spec.get("w", -1) >= 0:
             l.w = self.params + <Py_ssize_t>spec["w"]
@@ -70,9 +72,22 @@ cdef class Plan(Engine):
         elif op == "dropout":
             l.forward = dropout_forward
             l.backward = dropout_backward
-            l.dropout = Dropout(self.floats(self.max_rows * l.n_out), 0, spec["seed"], 0, spec["index"], spec["rate"])
+            l.dropout = Dropout(self.floats(self.max_rows * l.frames * l.n_out), 0, spec["seed"], 0, spec["index"], spec["rate"])
+        elif op == "time_context" or op == "statistics_pooling":
+            self.set_sequence(l, spec, op == "time_context")
         else:
             self.set_normalization(l, spec, state, op == "batch_norm")
+        return 0
+
+    cdef int set_sequence(self, Layer *l, dict spec, bint context) except -1:
+        cdef Py_ssize_t[::1] offsets = np.array(spec.get("offsets", [0]), np.intp)
+        self.arrays.append(offsets)
+        l.rows_each = 1
+        l.offsets = &offsets[0]
+        l.n_offsets = len(offsets)
+        l.epsilon = spec.get("epsilon", 0.0)
+        l.forward = time_context_forward if context else statistics_forward
+        l.backward = time_context_backward if context else statistics_backward
         return 0
 
     cdef int set_activation(self, Layer *l, dict spec, bint dense) except -1:
@@ -80,18 +95,18 @@ cdef class Plan(Engine):
         l.backward = dense_backward if dense else activation_backward
         cdef ActivationKernel kernel = activation_kernel(spec["activation"])
         if dense and kernel.keeps_z:
-            l.z = self.floats(self.max_rows * l.n_out)
+            l.z = self.floats(self.max_rows * l.frames * l.n_out)
         l.activation = Activation(kernel, spec.get("alpha", 0.0), l.z, l.y, NULL, l.n_out, NULL)
         if kernel.rowwise:
-            l.activation.log_sums = self.floats(self.max_rows)
+            l.activation.log_sums = self.floats(self.max_rows * l.frames)
         return 0
 
     cdef int set_normalization(self, Layer *l, dict spec, float *state, bint batch) except -1:
         l.forward = batch_norm_forward if batch else layer_norm_forward
         l.backward = batch_norm_backward if batch else layer_norm_backward
         l.epsilon = spec["epsilon"]
-        l.normed = self.floats(self.max_rows * l.n_out)
-        l.inverse_std = self.floats(max(self.max_rows, l.n_out))
+        l.normed = self.floats(self.max_rows * l.frames * l.n_out)
+        l.inverse_std = self.floats(max(self.max_rows * l.frames, l.n_out))
         l.sums = <double *>self.floats(4 * l.n_out)
         if batch:
             l.momentum = spec["momentum"]
@@ -105,8 +120,10 @@ cdef class Plan(Engine):
         A dy is done with once the layer's dx is there, so that all of them take turns in two buffers.
         """
         cdef int i
-        cdef Py_ssize_t widest = max(spec["n_out"] for spec in specs)
+        cdef Py_ssize_t widest = 0
         cdef float *dy[2]
+        for i in range(self.n_layers):
+            widest = max(widest, self.layers[i].frames_out * self.layers[i].n_out)
         for i in range(min(2, self.n_layers)):
             dy[i] = self.floats(self.max_rows * widest)
         for i in range(self.n_layers):
@@ -132,9 +149,9 @@ cdef class Plan(Engine):
 
     cdef int allocate_parts(self, list specs, int n_parts, double limit) except -1:
         """Room for the largest product of parts: forward, weight gradient or input gradient of a dense layer."""
-        cdef Py_ssize_t room = 0, rows = self.max_rows, n_in, n_out, m, n, k
+        cdef Py_ssize_t room = 0, rows, n_in, n_out, m, n, k
         for spec in specs if n_parts else ():
-            n_in, n_out = spec["n_in"], spec["n_out"]
+            n_in, n_out, rows = spec["n_in"], spec["n_out"], self.max_rows * spec.get("frames", 1)
             if spec["op"] == "dense" and parts_pay(rows, n_in, n_out, limit):
                 for m, n, k in ((rows, n_out, n_in), (n_in, n_out, rows), (rows, n_in, n_out)):
                     room = max(room, parts_floats(m, n, k, n_parts, self.ctx.n_threads))
@@ -397,7 +414,7 @@ cdef class Plan(Engine):
         """Index of the first layer with a NaN or an infinity in its last output, or -1."""
         cdef int i
         for i in range(self.n_layers):
-            if not np.isfinite(self.rows(self.layers[i].y, n_rows, self.layers[i].n_out)).all():
+            if not np.isfinite(self.rows(self.layers[i].y, n_rows * self.layers[i].frames_out, self.layers[i].n_out)).all():
                 return i
         return -1
 

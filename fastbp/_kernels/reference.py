@@ -63,6 +63,10 @@ __all__ = [
     "per_sample_loss",
     "philox4x32",
     "split_product",
+    "statistics_pooling_backward",
+    "statistics_pooling_forward",
+    "time_context_backward",
+    "time_context_forward",
 ]
 
 Float64 = NDArray[np.float64]
@@ -231,6 +235,32 @@ def layer_normalization_backward(
     dx_hat = dy * gamma
     centred = dx_hat - dx_hat.mean(axis=1, keepdims=True) - x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
     return centred * inverse_std[:, None], (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+
+
+def time_context_forward(x: Float64, offsets: ArrayLike) -> Float64:
+    """Frames x (n_rows, n_frames, n_in) side by side, offset by offset: (n_rows, n_frames - span, n_offsets * n_in)."""
+    starts = np.asarray(offsets) - np.min(offsets)
+    n = x.shape[1] - starts.max()
+    return np.concatenate([x[:, start : start + n] for start in starts], axis=2)
+
+
+def time_context_backward(x: Float64, offsets: ArrayLike, dy: Float64) -> Float64:
+    """dx (n_rows, n_frames, n_in): what came of each frame, added up."""
+    starts, dx = np.asarray(offsets) - np.min(offsets), np.zeros(x.shape)
+    for start, part in zip(starts, np.split(dy, len(starts), axis=2)):
+        dx[:, start : start + dy.shape[1]] += part
+    return dx
+
+
+def statistics_pooling_forward(x: Float64, epsilon: float = 1e-5) -> Float64:
+    """Mean and sqrt(variance + epsilon) over the frames of x (n_rows, n_frames, n_in): (n_rows, 2 n_in)."""
+    return np.concatenate([x.mean(axis=1), np.sqrt(x.var(axis=1) + epsilon)], axis=1)
+
+
+def statistics_pooling_backward(x: Float64, y: Float64, dy: Float64) -> Float64:
+    """dx (n_rows, n_frames, n_in)."""
+    (mean, std), (dmean, dstd) = (np.split(part[:, None], 2, axis=2) for part in (y, dy))
+    return (dmean + dstd * (x - mean) / std) / x.shape[1]
 
 
 def philox4x32(counter: ArrayLike, key: ArrayLike) -> NDArray[np.uint32]:

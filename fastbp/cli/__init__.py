@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    parser, commands = _parser()
+    parser, commands = _parser(words)
     if _asks_for_plugins(words):
         from fastbp import registry
 
@@ -79,7 +79,8 @@ def _run(words: Sequence[str]) -> int:
     return arguments.run(arguments) or OK
 
 
-def _parser() -> tuple[argparse.ArgumentParser, Any]:
+def _parser(words: Sequence[str] = ()) -> tuple[argparse.ArgumentParser, Any]:
+    """The parser with the commands; with one alone if the first word names it: the others need not be loaded."""
     parser = Parser(
         prog="fastbp",
         description="Train dense neural networks by backpropagation on the CPU, from sound files to a finished model.",
@@ -89,7 +90,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Any]:
     parser.add_argument("--version", action="version", version=f"fastbp {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="fastbp")
-    for name in COMMANDS:
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         import_module(f"fastbp.cli.{name.replace('-', '_')}").add_parser(commands)
     return parser, commands
 

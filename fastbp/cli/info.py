@@ -1,8 +1,6 @@
 """`fastbp info`: versions, processor, threads."""
 
 import json
-import platform
-from importlib import metadata
 from typing import Any
 
 from fastbp.cli.options import Arguments, add_command
@@ -51,6 +49,8 @@ def _products(build: str) -> str:
 
 def gather() -> dict[str, Any]:
     """All of it, ready for JSON."""
+    import platform
+
     from fastbp import __version__, cpu_info, datasets
 
     return {
@@ -64,6 +64,8 @@ def gather() -> dict[str, Any]:
 
 
 def _version(name: str) -> str | None:
+    from importlib import metadata  # which brings half the standard library with it
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

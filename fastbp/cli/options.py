@@ -80,6 +80,15 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(value for value in values if value is not None)
 
 
+def mixture(text: str) -> tuple[str, tuple[str, str]]:
+    """Type of an option: a class that is two others at once, "speech_music=speech+music"."""
+    label, _, pair = text.partition("=")
+    first, _, second = pair.partition("+")
+    if not (label and first and second):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rule such as speech_music=speech+music")
+    return label, (first, second)
+
+
 def sizes(text: str) -> tuple[int, ...]:
     """Type of an option: numbers of at least 1, "1000,1000000"."""
     values = [_converted(int, word) for word in text.split(",")]

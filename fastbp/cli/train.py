@@ -10,6 +10,7 @@ from fastbp.cli.options import (
     add_augment,
     add_command,
     augmented,
+    mixture,
     number,
     optimizer,
     positive,
@@ -65,6 +66,9 @@ def _add_training(group: Any) -> None:
                        help="files to validate on, where the source has no splits (default: 0.15)")  # fmt: skip
     add_augment(group, "N or NAME,NAME,...: times a file is also heard through another channel (default: 1), or what "
                        "it is heard through")  # fmt: skip
+    group.add_argument("--mix", metavar="CLASS=ONE+OTHER", type=mixture, action="append", default=[],
+                       help="make more sounds of a class that is two others at once, as speech_music=speech+music "
+                       "(repeatable)")  # fmt: skip
     group.add_argument("--seed", metavar="N", type=whole(0), default=0, help="the same seed gives the same model")
 
 
@@ -113,6 +117,8 @@ def make_model(arguments: Arguments) -> "AudioClassifier":
     options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     if arguments.augment is not None or arguments.copies:
         options["augment"] = augmented(arguments)
+    if arguments.mix:
+        options["mix"] = dict(arguments.mix)
     if arguments.learning_rate:
         options["optimizer"] = {"name": arguments.optimizer or "adam", "learning_rate": arguments.learning_rate}
     return AudioClassifier(_pipeline(arguments), **options)

@@ -24,7 +24,7 @@ from fastbp.corpus.listing import Listing, Paths
 from fastbp.corpus.members import Member
 from fastbp.corpus.reading import read, reader_of
 from fastbp.corpus.sound_rows import RowsOf
-from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError
+from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, of_file
 from fastbp.extraction import Features
 from fastbp.features import Feature, Pipeline
 from fastbp.store import Store, read_manifest
@@ -206,7 +206,7 @@ class _Job:
                     copies += range(n)
                 except FastbpError as error:
                     if self.strict:
-                        raise extraction.of_file(str(file), error) from error
+                        raise of_file(str(file), error) from error
                     failures.append((str(file), str(error)))
         listed = {**_taken(part, kept), "files": [str(part["files"][index]) for index in kept]}
         if self.rows_of.augment is not None:

@@ -227,25 +227,27 @@ def _step_class(name: str) -> type[Step]:
     return STEPS[name]
 
 
-def default_pipeline(sr: int = 16000) -> Pipeline:
+def default_pipeline(sr: int = 16000, lags: Sequence[int] = ()) -> Pipeline:
     """Features that tell kinds of sound (music, speech, noise, ...) apart at any level: one row per clip or window.
 
     Timbre (log-mel bands relative to their frame, MFCC without c0), its spread and its change from frame to frame, the
     peaks over valleys of its octaves, which tell tones from noise, the rhythm of the level (spread, percentiles around
     the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every
-    10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower.
+    10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower. With lags, in frames, also how
+    long timbre, level and zero crossings stay as they are: their autocorrelations; such a pipeline cannot be exported.
     """
     win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
     n_fft = 1 << (win_length - 1).bit_length()
     frames: dict[str, Any] = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
     bands: dict[str, Any] = {**frames, "n_mels": 40, "fmin": 50.0, "fmax": min(7600.0, 0.475 * sr)}
+    stays = [f"lag{lag}" for lag in lags]
     levels = ("std", "p10-mean", "p90-mean", "delta_mean", "delta_std")
     stats = {
         "logmel": ("mean", "std", "delta_mean"),
-        "mfcc": ("mean", "std", "delta_std"),
+        "mfcc": ("mean", "std", "delta_std", *stays),
         "spectral_contrast": ("mean", "std"),
-        "rms": levels,
-        "zcr": ("mean", "std", "p95", "delta_std"),
+        "rms": (*levels, *stays),
+        "zcr": ("mean", "std", "p95", "delta_std", *stays),
     }
     features = [
         LogMel(**bands, relative=True, log="ln", floor=BAND_FLOOR),

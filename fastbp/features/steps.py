@@ -112,7 +112,8 @@ class Pooling(Step):
     ----------
     stats : sequence of str, or dict of them by feature name
         "mean", "std", "min", "max", "median", "p0" to "p100" (percentiles, linear), "delta_mean" (mean of the
-        magnitude of the change from frame to frame), "delta_std" (the change's standard deviation), a name of
+        magnitude of the change from frame to frame), "delta_std" (the change's standard deviation), "lag1" to "lag999"
+        (autocorrelation after so many frames, -1 to 1; 0 for constants), a name of
         `functionals.FUNCTIONALS` ("range", "iqr", "skewness", "kurtosis", "slope", ...), or the difference of two,
         "p90-p10". With a dict, e.g. {"logmel": ["mean"], "zcr": ["std"]}, each feature of a pipeline
         gets its own; all must be named.
@@ -136,8 +137,12 @@ class Pooling(Step):
     def __call__(self, x: ArrayLike, layout: Layout | None = None) -> FloatArray:
         """Statistics (1, n_out) of x, float32 (n_frames, n)."""
         rows = as_rows(x)
-        table = _Statistics(rows)
-        parts = [table[stat][columns] for columns, stats in self._groups(layout, rows.shape[1]) for stat in stats]
+        moments = load("audio").moments(rows)
+        groups = [
+            (_Statistics(rows[:, columns], [moment[columns] for moment in moments]), stats)
+            for columns, stats in self._groups(layout, rows.shape[1])
+        ]
+        parts = [table[stat] for table, stats in groups for stat in stats]
         return np.concatenate(parts)[None].astype(np.float32)
 
     def layout(self, layout: Layout) -> Layout:
@@ -168,10 +173,9 @@ def _checked_stats(names: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentTypeError(f"stats={names!r} cannot be used; give a list of names such as ['mean', 'std'].")
     for name in names:
         for part in name.split("-"):
-            if part not in (*MOMENTS, *FUNCTIONALS) and percent_of(part) is None:
-                raise UnknownNameError(
-                    f"No statistic is called {part!r}; use {', '.join((*MOMENTS, *FUNCTIONALS))}, median, p0 to p100."
-                )
+            if part not in (*MOMENTS, *FUNCTIONALS) and percent_of(part) is None and _lag(part) is None:
+                known = ", ".join((*MOMENTS, *FUNCTIONALS))
+                raise UnknownNameError(f"No statistic is called {part!r}; use {known}, median, p0 to p100, lag1, ...")
     return tuple(names)
 
 
@@ -186,13 +190,19 @@ def percent_of(name: str) -> float | None:
     return float(digits) if name[:1] == "p" and digits.isdecimal() and int(digits) <= 100 else None
 
 
+def _lag(name: str) -> int | None:
+    digits = name[3:]
+    return int(digits) if name[:3] == "lag" and digits.isdecimal() and 0 < int(digits) < 1000 else None
+
+
 class _Statistics(dict[str, NDArray[np.float64]]):
     """Statistics (n,) of rows by name, computed when first asked for."""
 
-    def __init__(self, rows: FloatArray) -> None:
-        super().__init__(zip(MOMENTS, load("audio").moments(rows)))
+    def __init__(self, rows: FloatArray, moments: Sequence[NDArray[np.float64]]) -> None:
+        super().__init__(zip(MOMENTS, moments))
         self.rows = rows
         self.ordered: FloatArray | None = None
+        self.standard: NDArray[np.float64] | None = None
 
     def __missing__(self, name: str) -> NDArray[np.float64]:
         if "-" in name:
@@ -200,9 +210,18 @@ class _Statistics(dict[str, NDArray[np.float64]]):
             self[name] = first - np.sum(rest, axis=0)
         elif name in FUNCTIONALS:
             self[name] = FUNCTIONALS[name](self.rows.astype(np.float64))
+        elif lag := _lag(name):
+            self[name] = self._autocorrelation(lag)
         else:
             self[name] = self._at(percent_of(name) or 0.0)
         return self[name]
+
+    def _autocorrelation(self, lag: int) -> NDArray[np.float64]:
+        if self.standard is None:
+            mean, std = self["mean"], self["std"]
+            self.standard = (self.rows - mean) / np.where(std <= 1e-6 * np.abs(mean) + 1e-30, np.inf, std)
+        z = self.standard
+        return np.einsum("ij,ij->j", z[lag:], z[:-lag]) / max(len(z) - lag, 1)
 
     def _at(self, percent: float) -> NDArray[np.float64]:
         if self.ordered is None:

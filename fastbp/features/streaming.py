@@ -164,12 +164,15 @@ def _streamed_steps(pipeline: "Pipeline") -> tuple[tuple[Step, ...], int]:
     return pipeline.steps[:n], n
 
 
-def _require_streamable(pipeline: "Pipeline") -> None:
+def hindrances(pipeline: "Pipeline") -> list[str]:
+    """What of a pipeline cannot be streamed: names of features and steps, and its normalisation."""
     items: list[Any] = [*pipeline.features, *_streamed_steps(pipeline)[0]]
-    bad = [item.name for item in items if item.lookahead_frames is None]
-    if pipeline.normalize != "none":
-        bad.append(f"normalize={pipeline.normalize!r}")
-    if bad:
+    whole = [f"normalize={pipeline.normalize!r}"] if pipeline.normalize != "none" else []
+    return [item.name for item in items if item.lookahead_frames is None] + whole
+
+
+def _require_streamable(pipeline: "Pipeline") -> None:
+    if bad := hindrances(pipeline):
         raise ArgumentError(
             f"{', '.join(bad)} cannot be computed from a stream: the whole signal has to be known first. Use features "
             "and steps whose lookahead_frames is not None, and a pipeline with normalize='none'."

@@ -1,27 +1,26 @@
 """AudioClassifier: from labelled sound files to a model that names sounds."""
 
+from __future__ import annotations  # what only `fit` works with is imported by it
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int
-from fastbp.augment import as_augment
-from fastbp.callbacks import Callback
-from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
-from fastbp.extraction import extract, of_file, warn_of_failures
+from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError, of_file
 from fastbp.features import Feature, Pipeline, Pooling, default_pipeline
-from fastbp.stop import Patience, StopCondition
 from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
-from fastbp.tasks.evaluation import Evaluation, evaluation
 from fastbp.tasks.network import Rows, Scaling, below_top, clip_probabilities, make_network, train_network
 from fastbp.tasks.sources import (
     Source,
     as_sounds,
+    chunks,
     features_of,
     is_file,
     one_sound,
@@ -31,7 +30,13 @@ from fastbp.tasks.sources import (
     with_validation,
 )
 from fastbp.tasks.streaming import ClassifierStream
+from fastbp.tasks.whole import answers
 from fastbp.tasks.windows import Segment, Windows
+
+if TYPE_CHECKING:
+    from fastbp.callbacks import Callback
+    from fastbp.stop import StopCondition
+    from fastbp.tasks.evaluation import Evaluation
 
 Float32 = NDArray[np.float32]
 
@@ -63,11 +68,15 @@ class AudioClassifier(Estimator):
     batch_size
         Windows an update.
     patience
-        Stop after so many epochs without a better validation loss, and take the best weights; None goes on to the end.
+        Stop so many epochs after the least validation loss; None goes on to the end.
     augment
         What training files are also heard through, see `fastbp.augment.as_augment`: a name, an augmentation, several in
         order, or an `Augment`. A number is so many copies through `fastbp.augment.Channel`, which makes up for
         recordings that are not like those trained on. Nothing else than training files is ever augmented.
+    mix
+        Classes that are two others at once, by name: ``{"speech_music": ("speech", "music")}`` makes, for every
+        training file of the first, a mixture with one of the second, 5 dB under to 15 dB over it, and adds it to the
+        training files of that class (which may have no others).
     seed
         Fixes split, augmented copies, weights and order: the same seed gives the same bits. None draws one.
 
@@ -108,6 +117,7 @@ class AudioClassifier(Estimator):
         batch_size: int | None = 32,
         patience: int | None = 10,
         augment: Any = 1,
+        mix: Mapping[str, Sequence[str]] | None = None,
         seed: int | None = 0,
     ) -> None:
         self.features = features
@@ -121,6 +131,7 @@ class AudioClassifier(Estimator):
         self.batch_size = batch_size
         self.patience = patience
         self.augment = augment
+        self.mix = mix
         self.seed = seed
 
     # -- learning ------------------------------------------------------------------------------------------------
@@ -179,11 +190,14 @@ class AudioClassifier(Estimator):
         FilesLeftOutWarning
             Files cannot be used; `failures_` says why.
         """
+        from fastbp.augment import as_augment
+        from fastbp.extraction import extract, warn_of_failures
+
         windows = self._windows()
         if self.seed is not None:
             check_int(self.seed, "seed", 0)
         listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
-        train, held_out = parts(listing)
+        train, held_out = parts(listing, self.mix, windows.pipeline.sr, self.seed or 0)
         options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "strict": strict}
         augment, sr = as_augment(self.augment, self.seed or 0), windows.pipeline.sr
         augmented = replace(windows, augment=augment)
@@ -213,6 +227,8 @@ class AudioClassifier(Estimator):
         return Windows(self._pipeline(), self.window, self.window if self.hop is None else self.hop)
 
     def _train(self, train: Rows | None, valid: Rows | None, stop: Sequence[StopCondition], **options: Any) -> None:
+        from fastbp.stop import Patience
+
         seen = np.unique([] if train is None else train.y).astype(int)
         if train is None or len(seen) < len(self.classes_):
             lost = ", ".join(map(str, np.delete(self.classes_, seen)))
@@ -220,7 +236,9 @@ class AudioClassifier(Estimator):
         self.scaling_, self.history_ = Scaling.of(train.x), None
         n_in, n_out = train.x.shape[1], len(self.classes_)
         self.network_ = make_network(n_in, self.hidden, n_out, self.dropout, self.optimizer, self.seed)
-        early = [Patience(self.patience)] if valid is not None and self.patience is not None else []
+        # the weights are the last ones, not those of the least loss: accuracy on other speakers and tracks goes on
+        # rising when the loss of the held-out ones has begun to
+        early = [Patience(self.patience, restore_best=False)] if valid is not None and self.patience is not None else []
         sizes = {"epochs": self.epochs, "batch_size": self.batch_size}
         self.history_ = train_network(
             self.network_, self.scaling_, train, valid, stop=[*early, *stop], **sizes, **options
@@ -303,7 +321,10 @@ class AudioClassifier(Estimator):
         return float(np.mean(answers == truth))
 
     def timeline(self, sound: Any, hop: float | None = None) -> list[Segment]:
-        """What is heard when: a decision for every window of one sound.
+        """What is heard when: a decision for every window of one sound, of any length.
+
+        A file is read bit by bit, twice: the level of the whole is asked for first. Features that need the whole sound
+        (`lookahead_frames` None) take the memory for it.
 
         Parameters
         ----------
@@ -325,14 +346,14 @@ class AudioClassifier(Estimator):
         windows, given = self._fitted(), one_sound(sound)
         pipeline, length = windows.pipeline, windows.window
         try:
-            y = waveform(given, pipeline.sr)
-            rows, times = pipeline.windows(y, length, length if hop is None else hop)
-            heard = windows.heard(y, times)
+            parts = partial(chunks, given if is_file(given) else waveform(given, pipeline.sr), pipeline.sr)
+            found, times, heard, n = answers(
+                windows, parts, length if hop is None else hop, lambda rows: self.network_.predict(self.scaling_(rows))
+            )
         except FastbpError as error:
             raise (of_file(given, error) if is_file(given) else error) from None
-        found = self.network_.predict(self.scaling_(rows[heard]))
+        found, duration = found[heard], n / pipeline.sr
         best = found.argmax(axis=1)
-        duration = len(y) / pipeline.sr
         return [
             Segment(start, min(start + length, duration), label, float(p[k]))
             for start, label, p, k in zip(times[heard].tolist(), self.classes_[best].tolist(), found, best)
@@ -384,6 +405,9 @@ class AudioClassifier(Estimator):
         AudioError
             No file can be used.
         """
+        from fastbp.extraction import extract, warn_of_failures
+        from fastbp.tasks.evaluation import evaluation
+
         windows = self._fitted()
         listing = read_listing(source, labels, None, where)
         listing = listing if split is None or listing.splits is None else listing.part(split)
@@ -430,3 +454,27 @@ class AudioClassifier(Estimator):
         model = cls()
         classifier_file.load_into(model, path)
         return model
+
+
+def broadcast_settings(sr: int = 16000) -> dict[str, Any]:
+    """Parameters of an `AudioClassifier` for speech, music, speech over music and other sounds, through any channel.
+
+    The class of speech over music is called "speech_music": mixtures are made for it. Each training sound is also heard
+    three times faster or slower and through other channels, and how long sounds stay as they are counts as well.
+
+    Parameters
+    ----------
+    sr
+        Rate in Hz.
+
+    Examples
+    --------
+    >>> model = AudioClassifier(**broadcast_settings()).fit("sounds/")
+    """
+    chain = [{"name": "speed", "factor": (0.8, 1.25), "p": 0.6}, {"name": "channel", "p": 0.75}]
+    return {
+        "features": default_pipeline(sr, lags=(1, 3, 10)),
+        "sr": sr,
+        "augment": {"augmentations": chain, "copies": 3},
+        "mix": {"speech_music": ("speech", "music")},
+    }

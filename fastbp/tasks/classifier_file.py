@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import storage
-from fastbp.augment import as_augment
 from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 from fastbp.features import Pipeline
 from fastbp.model_file import network_from, network_tensors
@@ -25,6 +24,8 @@ MEAN, STD = "scaling/mean", "scaling/std"
 
 def save(model: "AudioClassifier", path: str | PathLike[str], more: Mapping[str, Any] | None = None) -> None:
     """Write a fitted classifier, atomically, and in its header `more`, which a reader may or may not know of."""
+    from fastbp.augment import as_augment
+
     settings = {name: value for name, value in model.get_params().items() if name != "features"}
     windows = {"window": model.windows_.window, "hop": model.windows_.hop}
     augment = as_augment(model.augment).get_config()

@@ -19,8 +19,7 @@ from fastbp.network import Sequential
 from fastbp.stop import StopCondition
 from fastbp.tasks import keyword_file
 from fastbp.tasks.estimator import Estimator
-from fastbp.tasks.segmenter import chunks
-from fastbp.tasks.sources import Source, as_sounds, is_file, one_sound, read_listing, waveform
+from fastbp.tasks.sources import Source, as_sounds, chunks, is_file, one_sound, read_listing, waveform
 from fastbp.tasks.windows import Segment
 from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_pipeline
 from fastbp.tasks.word_paths import whole_paths

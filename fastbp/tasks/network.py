@@ -1,17 +1,21 @@
 """The network of a classifier: built, trained on windows, and the scaling that goes with it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.extraction import Extracted
 from fastbp.layers import Dense, Dropout, Layer
 from fastbp.losses import CategoricalCrossentropy
 from fastbp.network import Sequential
-from fastbp.train import History
+
+if TYPE_CHECKING:
+    from fastbp.extraction import Extracted
+    from fastbp.train import History
 
 Float32 = NDArray[np.float32]
 LABEL_SMOOTHING = 0.1
@@ -32,7 +36,7 @@ class Scaling:
     std: Float32
 
     @classmethod
-    def of(cls, x: Float32) -> "Scaling":
+    def of(cls, x: Float32) -> Scaling:
         """The scaling that brings the rows of x (n_rows, n_features) to mean 0 and variance 1; constants stay 0."""
         mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
         std[std <= 1e-6 * np.abs(mean)] = 1.0
@@ -51,7 +55,7 @@ class Rows:
     y: NDArray[np.intp]
 
     @classmethod
-    def of(cls, found: Extracted, labels: NDArray[Any], classes: NDArray[Any]) -> "Rows | None":
+    def of(cls, found: Extracted, labels: NDArray[Any], classes: NDArray[Any]) -> Rows | None:
         """The windows of all files that could be used, under one of the sorted classes; None if there are none."""
         arrays = [array for array in found.arrays if array is not None]
         if not arrays:
@@ -86,11 +90,15 @@ def below_top(network: Sequential) -> Sequential:
 def train_network(network: Sequential, scaling: Scaling, train: Rows, valid: Rows | None, **options: Any) -> History:
     """Fit on scaled rows, with every class weighing the same; `options` are those of `Sequential.fit`."""
     one_hot = np.eye(network.n_out, dtype=np.float32)
-    counts = np.bincount(train.y, minlength=network.n_out)
-    weight = (len(train.y) / (network.n_out * counts)).astype(np.float32)
-    held_out = None if valid is None else (scaling(valid.x), one_hot[valid.y], weight[valid.y])
+    held_out = None if valid is None else (scaling(valid.x), one_hot[valid.y], _weights(valid.y))
     x, y = scaling(train.x), one_hot[train.y]
-    return network.fit(x, y, sample_weight=weight[train.y], validation_data=held_out, **options)
+    return network.fit(x, y, sample_weight=_weights(train.y), validation_data=held_out, **options)
+
+
+def _weights(y: NDArray[np.intp]) -> Float32:
+    """Of each row (n_rows,), such that all classes there are weigh the same, and a row 1 in the mean."""
+    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return (len(y) / (len(counts) * counts)).astype(np.float32)[place]
 
 
 def clip_probabilities(window_probabilities: Float32, sizes: Sequence[int]) -> Float32:

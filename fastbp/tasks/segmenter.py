@@ -1,29 +1,25 @@
 """Segmenter: what is it, and when? A timeline of labelled segments of sounds of any length."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastbp import audio
 from fastbp.audio.checks import check_number, check_seconds
-from fastbp.corpus import Member
-from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, NotBuiltError
-from fastbp.extraction import of_file
+from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, NotBuiltError, of_file
 from fastbp.tasks import classifier_file
 from fastbp.tasks.classifier import AudioClassifier
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.smoothing import SILENT, Run, RunningMedian, Runs, Smoother, Viterbi
-from fastbp.tasks.sources import Source, is_file, one_sound, waveform
+from fastbp.tasks.sources import Source, chunks, is_file, one_sound
 from fastbp.tasks.streaming import ClassifierStream
 from fastbp.tasks.windows import Segment
 
 Float32 = NDArray[np.float32]
 SMOOTHINGS = ("viterbi", "median", "none")
-BLOCK = 1 << 16  # samples of a file in memory at once
 
 
 class Segmenter(Estimator):
@@ -147,8 +143,7 @@ class Segmenter(Estimator):
             As `AudioClassifier.save`.
         """
         self._check()
-        settings = {name: value for name, value in self.get_params().items() if name != "classifier"}
-        classifier_file.save(self._fitted(), path, {"segmenter": settings})
+        classifier_file.save(self._fitted(), path, {"segmenter": self.get_settings()})
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -166,6 +161,10 @@ class Segmenter(Estimator):
             model.set_params(**config.get("segmenter", {}))
             model._check()
         return model
+
+    def get_settings(self) -> dict[str, Any]:
+        """The parameters but for the classifier, as plain values."""
+        return {name: value for name, value in self.get_params().items() if name != "classifier"}
 
     def _fitted(self) -> AudioClassifier:
         model = getattr(self, "classifier_", self.classifier)
@@ -210,6 +209,7 @@ class SegmentStream:
         self._smoother = _smoother(settings, len(model.classes_), self._step, windows.window)
         self._runs = Runs(max(1, math.ceil(settings.min_duration / self._step - 1e-6)))
         self._classes, self._end, self._n_cells = model.classes_.tolist(), 0.0, 0
+        self._description = {"classes": self._classes, **settings.get_settings()}
 
     def push(self, chunk: ArrayLike) -> list[Segment]:
         """The segments that a chunk completes, in order; often none.
@@ -224,6 +224,35 @@ class SegmentStream:
         runs = [run for cell in self._smoother.flush() if (run := self._runs.push(cell))]
         runs += [run] if (run := self._runs.flush()) else []
         return [*found, *(self._segment(run) for run in runs if run.label != SILENT)]
+
+    def get_state(self) -> dict[str, Any]:
+        """All that the stream remembers but the model and its settings: plain values and arrays.
+
+        Raises
+        ------
+        ArgumentError
+            The stream resamples, see `ClassifierStream.get_state`.
+        """
+        parts: dict[str, Any] = {"windows": self._windows, "smoother": self._smoother, "runs": self._runs}
+        counts = {"of": self._description, "end": self._end, "n_cells": self._n_cells}
+        return {**counts, **{name: part.get_state() for name, part in parts.items()}}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` of a stream of the same model and settings gave.
+
+        Raises
+        ------
+        ArgumentError
+            The state is of another model or other settings, or no state.
+        """
+        if not isinstance(state, Mapping) or "runs" not in state:
+            raise ArgumentError("This is no state of a segmenter's stream; give what get_state() returned.")
+        if state["of"] != self._description:
+            raise ArgumentError("The state is of a stream with other classes or settings.")
+        self._windows.set_state(state["windows"])
+        self._smoother.set_state(state["smoother"])
+        self._runs.set_state(state["runs"])
+        self._end, self._n_cells = float(state["end"]), int(state["n_cells"])
 
     def _segments(self, heard: Iterable[tuple[float, Float32 | None]]) -> Iterator[Segment]:
         for end, row in heard:
@@ -248,12 +277,3 @@ def _smoother(settings: Segmenter, n_classes: int, step: float, window: float) -
         return Viterbi(n_classes, settings.switch_penalty, min(1.0, step / window))
     seconds = settings.median if settings.smoothing == "median" else 0.0
     return RunningMedian(2 * round(seconds / step / 2) + 1)
-
-
-def chunks(sound: Any, sr: float) -> Iterator[Float32]:
-    """A sound at rate sr, in parts."""
-    if is_file(sound):
-        yield from audio.blocks(sound.open() if isinstance(sound, Member) else sound, sr=sr, block=BLOCK)
-    else:
-        y = waveform(sound, sr)
-        yield from (y[at : at + BLOCK] for at in range(0, len(y), BLOCK))

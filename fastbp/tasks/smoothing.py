@@ -1,12 +1,14 @@
 """From the class probabilities of one cell of time after another to runs of one class, as the sound goes on."""
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+State = dict[str, Any]
 SILENT = -1  # the class of a cell without a sound
 FAINTEST = 1e-6  # probabilities under this count as this
 LONGEST_LAG = 240  # cells that a decision waits for, at most
@@ -28,9 +30,19 @@ class Smoother(Protocol):
     def flush(self) -> list[Cell]:
         """The rest."""
 
+    def get_state(self) -> State:
+        """Copies of all that it remembers: plain values and arrays."""
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+
 
 def _cell(label: int, row: Float32 | None) -> Cell:
     return Cell(SILENT, 1.0) if row is None else Cell(label, float(row[label]))
+
+
+def _copied(rows: Iterable[Any]) -> list[Any]:
+    return [None if row is None else np.array(row) for row in rows]
 
 
 class RunningMedian:
@@ -49,6 +61,14 @@ class RunningMedian:
     def flush(self) -> list[Cell]:
         """The cells after the last middle."""
         return self._decided(0)
+
+    def get_state(self) -> State:
+        """The rows that may still be asked for, and how many of them are decided."""
+        return {"rows": _copied(self._rows), "at": self._at}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._rows, self._at = _copied(state["rows"]), int(state["at"])
 
     def _decided(self, ahead: int) -> list[Cell]:
         found = []
@@ -100,6 +120,16 @@ class Viterbi:
     def flush(self) -> list[Cell]:
         """The rest of the best path."""
         return self._decided(len(self._rows))
+
+    def get_state(self) -> State:
+        """The best score of each class, and the rows and paths that are not decided."""
+        arrays = {"score": self._score.copy(), "origin": self._origin.copy()}
+        return {**arrays, "rows": _copied(self._rows), "back": _copied(self._back)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._score, self._origin = np.array(state["score"]), np.array(state["origin"])
+        self._rows, self._back = _copied(state["rows"]), _copied(state["back"])
 
     def _n_shared(self) -> int:
         """How many cells have the same class on the best paths to every class."""
@@ -162,6 +192,16 @@ class Runs:
             return self._young
         self._kept.end = self._at
         return self._kept
+
+    def get_state(self) -> State:
+        """The runs that may still grow."""
+        runs = {"kept": self._kept, "young": self._young}
+        return {"at": self._at, **{name: None if run is None else asdict(run) for name, run in runs.items()}}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._at = int(state["at"])
+        self._kept, self._young = (None if state[name] is None else Run(**state[name]) for name in ("kept", "young"))
 
     def _run_of(self, label: int) -> Run:
         """The run that a cell of this class belongs to; a young one of another class is over, too short."""

@@ -1,21 +1,25 @@
 """What may be given to a classifier: labelled files to learn from, sounds to judge."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations  # a sound to be judged needs nothing of fastbp.corpus
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from fastbp import audio, corpus
-from fastbp.corpus import Listing, Member
-from fastbp.corpus.reading import reader_of
+from fastbp import audio
 from fastbp.errors import ArgumentError, ArgumentTypeError
-from fastbp.extraction import Features, extract
 from fastbp.features.waveform import as_waveform
 
-Source = str | PathLike[str] | Sequence[str | PathLike[str]] | Listing
+if TYPE_CHECKING:
+    from fastbp.corpus import Listing
+    from fastbp.extraction import Features
+
+Source: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]] | Listing"
+BLOCK = 1 << 16  # samples of a file in memory at once
 OPTIONS: dict[str, set[str]] = {
     "a listing": set(),
     "a CSV file": {"where"},
@@ -40,6 +44,8 @@ def read_listing(
     min_classes: int = 1,
 ) -> Listing:
     """The labelled files of a folder, a CSV file, a list or a listing; see `AudioClassifier.fit`."""
+    from fastbp import corpus
+
     options: dict[str, Any] = {}
     if groups is not None:
         options["group_from" if isinstance(groups, str) else "groups"] = groups
@@ -49,13 +55,16 @@ def read_listing(
     if useless := set(options) - OPTIONS[kind]:
         what = ", ".join(sorted(useless)).replace("group_from", "groups")
         raise ArgumentError(f"{what} cannot be given with {kind}; {ADVICE[kind]}")
-    if isinstance(source, Listing) and labels is not None:
+    if isinstance(source, corpus.Listing) and labels is not None:
         raise ArgumentError("labels go with a list of files; a listing brings its own.")
     return corpus.read(source, labels, min_classes=min_classes, **options)
 
 
 def _kind(source: Source) -> str:
-    if isinstance(source, Listing):
+    from fastbp import corpus
+    from fastbp.corpus.reading import reader_of
+
+    if isinstance(source, corpus.Listing):
         return "a listing"
     if not isinstance(source, (str, PathLike)):
         return "a list of files"
@@ -67,6 +76,8 @@ def _kind(source: Source) -> str:
 
 def with_validation(listing: Listing, share: float, seed: int) -> Listing:
     """The listing with a validation split: its own, or a share of the training files, by groups."""
+    from fastbp import corpus
+
     if listing.splits is None:
         return corpus.split(listing, valid=share, test=0, seed=seed)
     train = listing.part("train")
@@ -77,9 +88,19 @@ def with_validation(listing: Listing, share: float, seed: int) -> Listing:
     return corpus.split(replace(train, splits=None), valid=share, test=0, seed=seed)
 
 
-def parts(listing: Listing) -> tuple[Listing, Listing]:
-    """Its parts to train and to validate on; ArgumentError for less than two classes, or some not trained on."""
+def parts(listing: Listing, mix: Any = None, sr: int = 16000, seed: int = 0) -> tuple[Listing, Listing]:
+    """Its parts to train on, mixtures included, and to validate on.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        There are less than two classes, or some are not trained on; or mix cannot be used, see `mixtures.mixed`.
+    """
     train, held_out = listing.part("train"), listing.part("valid")
+    if mix is not None:
+        from fastbp.tasks.mixtures import mixed
+
+        train = mixed(train, mix, sr, seed)
     if len(train.classes) < 2:
         raise ArgumentError(f"Training needs at least two classes; the training files have {train.classes.tolist()}.")
     if len(new := np.setdiff1d(held_out.labels, train.classes)):
@@ -89,12 +110,17 @@ def parts(listing: Listing) -> tuple[Listing, Listing]:
 
 def is_file(sound: Any) -> bool:
     """Whether it is the path of a file, or a file in an archive."""
-    return isinstance(sound, (str, PathLike, Member))
+    return isinstance(sound, (str, PathLike)) or hasattr(sound, "open")
+
+
+def opened(sound: Any) -> Any:
+    """What `fastbp.audio` reads a file from: its path, or the opened `fastbp.corpus.Member` of an archive."""
+    return sound if isinstance(sound, (str, PathLike)) else sound.open()
 
 
 def as_sounds(given: Any) -> list[Any]:
     """Paths and waveforms, as a list: of one, for a single path or waveform."""
-    if isinstance(given, Listing):
+    if hasattr(given, "files") and hasattr(given, "labels"):  # a fastbp.corpus.Listing
         return given.files.tolist()
     is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], np.ndarray)
     is_wave = isinstance(given, np.ndarray) and given.dtype.kind in "fiu" and given.ndim < 2
@@ -121,6 +147,8 @@ def features_of(
     sounds: Sequence[Any], features: Features, sr: float, *, cache: bool = False, n_jobs: int | None = None
 ) -> list[Any]:
     """Features of each of some files and waveforms at sr Hz; AudioError for a file that cannot be used."""
+    from fastbp.extraction import extract
+
     files = [sound for sound in sounds if is_file(sound)]
     found = iter(extract(files, features, sr, cache=cache, n_jobs=n_jobs, verbose=0, strict=True).arrays)
     return [next(found) if is_file(sound) else features(waveform(sound, sr)) for sound in sounds]
@@ -129,7 +157,16 @@ def features_of(
 def waveform(sound: Any, sr: float) -> np.ndarray:
     """A path, a waveform, or a pair (y, its rate), as float32 (n_samples,) at `sr` Hz."""
     if is_file(sound):
-        return audio.load(sound.open() if isinstance(sound, Member) else sound, sr=sr)[0]
+        return audio.load(opened(sound), sr=sr)[0]
     y, rate = sound if isinstance(sound, tuple) and len(sound) == 2 else (sound, sr)
     samples = as_waveform(y)
     return samples if rate == sr else audio.resample(samples, rate, sr)
+
+
+def chunks(sound: Any, sr: float) -> Iterator[np.ndarray]:
+    """A sound at rate sr, in parts; a file is read bit by bit."""
+    if is_file(sound):
+        yield from audio.blocks(opened(sound), sr=sr, block=BLOCK)
+    else:
+        y = waveform(sound, sr)
+        yield from (y[at : at + BLOCK] for at in range(0, len(y), BLOCK))

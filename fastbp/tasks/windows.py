@@ -1,16 +1,20 @@
 """What an audio classifier looks at: the features of each window of a sound that is not silent."""
 
+from __future__ import annotations  # augmentation is imported by who augments
+
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.audio.checks import check_seconds
-from fastbp.augment import Augment
 from fastbp.errors import ArgumentError
 from fastbp.features import Pipeline, Pooling
+
+if TYPE_CHECKING:
+    from fastbp.augment import Augment
 
 Float32 = NDArray[np.float32]
 SILENCE_DB = 20.0  # windows further than this under the mean power of the whole are left out
@@ -23,6 +27,13 @@ class Segment(NamedTuple):
     end: float
     label: Any
     probability: float
+
+
+def audible(power: NDArray[np.float64], mean: float) -> NDArray[np.intp]:
+    """Numbers of the windows, given their power and that of the whole, that are not silent beside it; at least one."""
+    if not power.any():
+        raise ArgumentError("The sound is nothing but silence; leave it out.")
+    return np.flatnonzero(power >= min(mean * 10 ** (-SILENCE_DB / 10), power.max()))
 
 
 @dataclass(frozen=True)
@@ -75,10 +86,7 @@ class Windows:
         sr, n = self.pipeline.sr, round(self.window * self.pipeline.sr)
         starts = np.minimum(np.round(times * sr).astype(int), len(y) - 1)
         power = np.array([np.mean(np.square(y[start : start + n], dtype=np.float64)) for start in starts])
-        if not power.any():
-            raise ArgumentError("The sound is nothing but silence; leave it out.")
-        mean = np.mean(np.square(y, dtype=np.float64))
-        return np.flatnonzero(power >= min(mean * 10 ** (-SILENCE_DB / 10), power.max()))
+        return audible(power, float(np.mean(np.square(y, dtype=np.float64))))
 
     def get_config(self) -> dict[str, Any]:
         """All that the features depend on, as plain values."""

@@ -352,6 +352,21 @@ def test_functionals(n_frames):
         np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("n_frames", SIZES)
+def test_autocorrelations(n_frames):
+    x = noise(n_frames * 3, level=1).reshape(-1, 3)
+    x[:, 1] = np.cumsum(x[:, 1])
+    x[:, 2] = 5
+    wide = x.astype(np.float64)
+    z = (wide - wide.mean(0)) / np.where(wide.std(0) > 1e-9, wide.std(0), np.inf)
+    found = Pooling(["lag1", "lag3", "lag10"])(x).reshape(3, 3)
+    expected = [(z[lag:] * z[:-lag]).sum(0) / max(n_frames - lag, 1) for lag in (1, 3, 10)]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for name in ("lag0", "lag", "lag1000", "lag-1"):
+        with pytest.raises(UnknownNameError, match="No statistic"):
+            Pooling([name])
+
+
 def test_functionals_in_pooling():
     y = noise(5000)
     pipeline = Pipeline([LogMel(), Pooling(["slope", "iqr-range"])])

@@ -1,6 +1,7 @@
 """Timelines of segments: where they lie, the same from files, arrays and streams, in little memory, and saved."""
 
 import json
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -225,3 +226,29 @@ def test_no_segments_as_text(format):
 def test_an_unknown_format():
     with pytest.raises(ArgumentError, match="json, csv, audacity, rttm"):
         format_segments(SEGMENTS, "xml")
+
+
+@pytest.mark.parametrize("settings", [{}, {"smoothing": "median"}, {"smoothing": "none", "min_duration": 0.0}])
+@pytest.mark.parametrize("at", [0, 1, 30000, 60000, 100000])
+def test_a_restored_stream_goes_on(segmenter, mixture, settings, at):
+    model = changed(segmenter, **settings)
+    first = model.stream()
+    first.push(mixture[:at])
+    state = pickle.loads(pickle.dumps(first.get_state()))
+    rest = pushed(first, mixture[at:], [501])
+    for sizes in ([501], [4000, 3]):  # a state can be gone on from more than once
+        other = model.stream()
+        other.push(mixture[:777])
+        other.set_state(state)
+        assert pushed(other, mixture[at:], sizes) == rest
+
+
+def test_states_of_others_are_refused(segmenter, fitted):
+    stream = segmenter.stream()
+    others = [changed(segmenter, min_duration=1.0).stream(), changed(segmenter, hop=0.5).stream()]
+    for state in (None, {}, fitted.stream().get_state(), Segmenter(fitted).stream().get_state(),
+                  *(other.get_state() for other in others)):  # fmt: skip
+        with pytest.raises(ArgumentError, match="state"):
+            stream.set_state(state)
+    with pytest.raises(ArgumentError, match="resample"):
+        segmenter.stream(sr=22050).get_state()
