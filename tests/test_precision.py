@@ -216,7 +216,7 @@ def forward(core, n_rows, n_in, n_out, **options):
 
 @pytest.mark.parametrize(
     ("n_parts", "large", "small"),
-    [(1, (128, 200, 200), (40, 80, 90)), (2, (128, 200, 200), (64, 80, 90)), (3, (300, 300, 300), (200, 200, 200))],
+    [(1, (128, 200, 200), (32, 64, 64)), (2, (128, 200, 200), (64, 80, 90)), (3, (300, 300, 300), (200, 200, 200))],
 )
 def test_small_layers_keep_float32(n_parts, large, small):
     core = load("core")

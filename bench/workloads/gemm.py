@@ -39,7 +39,7 @@ def parts_of_float32(m: int, k: int, n: int) -> int:
     from fastbp._kernels import load
 
     n_parts = precision.plan_options("float32", "fit")["n_parts"]
-    return n_parts if 1 / m + 1 / n + 1 / k < load("core").PARTS_LIMITS[n_parts] else 0
+    return n_parts if 1 / m + 1 / n + 2 / k < load("core").PARTS_LIMITS[n_parts] else 0
 
 
 def unsplit(make: Callable[[], Operands]) -> Entry:

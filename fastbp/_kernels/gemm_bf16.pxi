@@ -22,10 +22,10 @@ cdef enum:
 # Whether AMX is there. Products take parts where they are asked to; without AMX that is slow.
 AMX = bool(prepare_amx())
 
-# n parts pay where 1/m + 1/n + 1/k is below this: packing costs time for each element of the operands and of c, a product
-# for each of its m * n * k terms. Measured on Sapphire Rapids with both operands in every order: where the limit is
-# reached, products take 0.9 to 1.3 of their time in float32, and soon after less.
-PARTS_LIMITS = (0.0, 0.04, 0.028, 0.012)
+# n parts pay where 1/m + 1/n + 2/k is below this: packing costs time for each element of the operands, and c as much for
+# each of its own, a product for each of its m * n * k terms. Measured on Sapphire Rapids with both operands in every order:
+# where the limit is reached, products take 0.8 to 1.1 of their time in float32, and soon after less.
+PARTS_LIMITS = (0.0, 0.064, 0.034, 0.016)
 
 ctypedef struct PartsGemm:
     Gemm *g                     # its slab in hand is p0, k0
@@ -44,7 +44,7 @@ cdef inline Py_ssize_t n_squares(Py_ssize_t n) noexcept nogil:
 
 
 cdef inline bint parts_pay(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, double limit) noexcept nogil:
-    return 1.0 / m + 1.0 / n + 1.0 / k < limit
+    return 1.0 / m + 1.0 / n + 2.0 / k < limit
 
 
 cdef inline Py_ssize_t square_words(Py_ssize_t k, int n_parts) noexcept nogil:

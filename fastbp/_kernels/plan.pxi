@@ -152,8 +152,8 @@ cdef class Plan(Engine):
         cdef Py_ssize_t room = 0, rows, n_in, n_out, m, n, k
         for spec in specs if n_parts else ():
             n_in, n_out, rows = spec["n_in"], spec["n_out"], self.max_rows * spec.get("frames", 1)
-            if spec["op"] == "dense" and parts_pay(rows, n_in, n_out, limit):
-                for m, n, k in ((rows, n_out, n_in), (n_in, n_out, rows), (rows, n_in, n_out)):
+            for m, n, k in ((rows, n_out, n_in), (n_in, n_out, rows), (rows, n_in, n_out)):
+                if spec["op"] == "dense" and parts_pay(m, n, k, limit):
                     room = max(room, parts_floats(m, n, k, n_parts, self.ctx.n_threads))
         if room:
             self.ctx.n_parts = n_parts
