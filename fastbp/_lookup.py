@@ -11,12 +11,18 @@ T = TypeVar("T")
 
 def unknown(kind: str, known: Iterable[str], name: str, more: str = "") -> UnknownNameError:
     """The error for a name that is not among the known ones; it lists them and the nearest, and ends with `more`."""
+    known = sorted(known)
+    return UnknownNameError(
+        f"There is no {kind} called {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.{more}"
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The question " Did you mean 'NAME'?", of the nearest known name; empty where none is near."""
     import difflib
 
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownNameError(f"There is no {kind} called {name!r}.{hint} Known: {', '.join(known)}.{more}")
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def look_up(kind: str, table: Mapping[str, T], name: str) -> T:

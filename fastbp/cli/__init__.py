@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,29 +11,41 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from fastbp import __version__
+from fastbp._lookup import did_you_mean, unknown
 
 COMMANDS = (
     *("demo", "train", "evaluate", "predict", "segment", "train-words", "spot"),
     *("train-denoiser", "denoise", "train-codec", "encode", "decode"),
-    *("quantize", "features", "export", "plugins", "bench", "info"),
+    *("quantize", "features", "export", "plugins", "bench", "info", "completion"),
 )
 OK, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+WRONG_CHOICE = re.compile(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)")  # as argparse says it
 
 WELCOME = f"""fastbp {__version__}: from sound files to a trained model.
 
   fastbp demo                       music or speech, from real recordings: the whole way in a minute
   fastbp train DIR -o model.fbp     train on a folder whose sub-folders are the classes
   fastbp predict model.fbp FILES    say what sound files are
+  fastbp info                       versions, CPU build and threads
 
-fastbp --help lists all commands, fastbp COMMAND --help explains one."""
+fastbp --help lists all commands, fastbp COMMAND --help explains one. eval "$(fastbp completion bash)" (or zsh, fish)
+lets the Tab key complete them."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that complains in one line."""
+    """An argument parser that complains in one line, and says what may have been meant."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with the code for wrong usage."""
-        self.exit(USAGE, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {_one_line(_with_hint(message))} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and complain of what is left here, where the options of the command are known."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            near = did_you_mean(left[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(left)}.{near}")
+        return found, left
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,6 +112,15 @@ def _asks_for_plugins(words: Sequence[str]) -> bool:
     """Whether a command may come from a plug-in, or all commands are to be listed; else none needs loading."""
     command = next((word for word in words if not word.startswith("-")), None)
     return command not in COMMANDS if command else bool({"-h", "--help"} & set(words))
+
+
+def _with_hint(message: str) -> str:
+    wrong = WRONG_CHOICE.fullmatch(message)
+    if wrong is None:
+        return message
+    what, given, known = wrong.groups()
+    kind = "command" if what == "COMMAND" else f"choice for {what}"
+    return str(unknown(kind, known.replace("'", "").split(", "), given))
 
 
 def _complain(error: Exception, traceback: bool) -> int:
