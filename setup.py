@@ -6,6 +6,7 @@ debug symbols, no optimisation and bounds checks.
 
 import os
 import platform
+import sys
 
 import numpy
 from Cython.Build import cythonize
@@ -32,6 +33,7 @@ FLAGS += [
     "-Wno-unused-function",
 ]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
+STRIP = ["-Wl,-s"] if sys.platform == "linux" and not (DEBUG or SANITIZE) else []
 
 
 def extension(name, flags=()):
@@ -40,7 +42,7 @@ def extension(name, flags=()):
         [f"fastbp/_kernels/{name}.pyx"],
         include_dirs=["fastbp/_kernels", "fastbp/include", numpy.get_include()],
         extra_compile_args=[*FLAGS, *SANITIZERS, *flags],
-        extra_link_args=["-pthread", *SANITIZERS],
+        extra_link_args=["-pthread", *SANITIZERS, *STRIP],
         define_macros=[
             ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
             *([] if DEBUG else [("CYTHON_WITHOUT_ASSERTIONS", None)]),
