@@ -1,4 +1,5 @@
-"""The compiled modules: each Cython source is built once per instruction set.
+"""The compiled modules: each Cython source is built once per instruction set. x86-64 has three builds, the best of
+which is chosen at import; AArch64 and all else have the baseline alone, in vectors that GCC and Clang know there.
 
 FASTBP_SANITIZE=1 builds with the address and undefined-behaviour sanitizers; FASTBP_DEBUG=1 builds with
 debug symbols, no optimisation and bounds checks.
@@ -11,6 +12,14 @@ import sys
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+
+if sys.platform == "win32":
+    raise SystemExit(
+        "fastbp does not build on Windows yet: its kernels need vector types of GCC or Clang, POSIX threads and pread; "
+        "use it in the Windows Subsystem for Linux."
+    )
+if sys.platform == "darwin":  # python.org's Python would build for both processors, but instruction sets are of one
+    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 DEBUG = os.environ.get("FASTBP_DEBUG") == "1"

@@ -1,0 +1,106 @@
+"""What an installation costs: ``python -m bench.install`` (or ``python -m bench.install WHEEL``).
+
+In a new virtual environment: the distributions that come and their sizes on disk, the seconds `import fastbp` takes
+in a new interpreter (beyond its start), and first calls beside second ones, which a just-in-time compiler would part.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from fastbp.cli.tables import table
+
+SIZES = """
+import json, pathlib
+from importlib import metadata
+sizes = {}
+for d in metadata.distributions():
+    files = [pathlib.Path(d.locate_file(f)) for f in d.files or ()]
+    sizes[f"{d.metadata['Name']} {d.version}"] = sum(f.stat().st_size for f in files if f.is_file())
+print(json.dumps(sizes))
+"""
+CALLS = """
+import json, time
+import numpy as np
+from fastbp import Dense, Sequential
+from fastbp.features import LogMel
+x, y = np.random.default_rng(0).standard_normal((256, 40)).astype("float32"), np.arange(256) % 2
+model = Sequential([Dense(64, activation="relu"), Dense(2, activation="softmax")], seed=0)
+model.compile("adam", "sparse_categorical_crossentropy")
+second = x.reshape(-1).repeat(2)[:16000].copy()
+feature = LogMel(sr=16000)
+calls = {"fit, an epoch": lambda: model.fit(x, y, epochs=1, verbose=0), "predict": lambda: model.predict(x),
+         "log-mel of a second": lambda: feature(second)}
+def timed(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+print(json.dumps({name: [timed(call), timed(call)] for name, call in calls.items()}))
+"""
+
+
+def main() -> None:
+    """Install, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", default=".", help="a wheel, or a requirement (default: this checkout)")
+    parser.add_argument("--runs", type=int, default=11, help="interpreters started for a time (default: 11)")
+    arguments = parser.parse_args()
+    what = str(Path(arguments.what).resolve()) if Path(arguments.what).exists() else arguments.what
+    with tempfile.TemporaryDirectory() as folder:
+        python = install(what, Path(folder))
+        print(sizes_table(python), *times(python, arguments.runs), sep="\n\n")
+
+
+def install(what: str, folder: Path) -> Path:
+    """The interpreter of a new environment that holds `what` and what it needs, and nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = next(folder.glob("*/python*"))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", what]
+    subprocess.run(pip, check=True)
+    return python
+
+
+def run(python: Path, code: str) -> Any:
+    """What `code` prints as JSON, in an interpreter that sees its environment alone."""
+    done = subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True, cwd=python.parent)
+    return json.loads(done.stdout or "null")
+
+
+def sizes_table(python: Path) -> str:
+    """The distributions and their sizes, largest first."""
+    sizes = dict(sorted(run(python, SIZES).items(), key=lambda item: -item[1]))
+    rows = [(name, f"{size / 1e6:.1f}") for name, size in [*sizes.items(), ("all", sum(sizes.values()))]]
+    return table((f"{len(sizes)} distributions", "MB"), rows)
+
+
+def times(python: Path, runs: int) -> list[str]:
+    """The time of imports, and of first and second calls."""
+    start, numpy, fastbp = (seconds(python, code, runs) for code in ("pass", "import numpy", "import fastbp"))
+    calls = run(python, CALLS)
+    rows = [(name, f"{first * 1e3:.2f}", f"{second * 1e3:.2f}") for name, (first, second) in calls.items()]
+    return [
+        f"import fastbp: {fastbp - start:.3f} s (numpy alone {numpy - start:.3f} s; starting Python {start:.3f} s)",
+        table(("call", "first, ms", "second, ms"), rows),
+    ]
+
+
+def seconds(python: Path, code: str, runs: int) -> float:
+    """The median time of a new interpreter that runs `code`, after one that is not counted."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        run(python, code)
+        return time.perf_counter() - start
+
+    once()
+    return statistics.median(once() for _ in range(runs))
+
+
+if __name__ == "__main__":
+    main()
