@@ -1,6 +1,6 @@
 """What an installation costs: ``python -m bench.install`` (or ``python -m bench.install WHEEL``).
 
-In a new virtual environment: the distributions that come and their sizes on disk, the seconds `import fastbp` takes
+In a new virtual environment: the distributions that come and their sizes on disk, the seconds that importing takes
 in a new interpreter (beyond its start), and first calls beside second ones, which a just-in-time compiler would part.
 """
 
@@ -25,6 +25,12 @@ for d in metadata.distributions():
     sizes[f"{d.metadata['Name']} {d.version}"] = sum(f.stat().st_size for f in files if f.is_file())
 print(json.dumps(sizes))
 """
+IMPORTS = (
+    "import numpy",
+    "import fastbp",
+    "from fastbp import Dense, Sequential",
+    "from fastbp.tasks import AudioClassifier",
+)
 CALLS = """
 import json, time
 import numpy as np
@@ -60,7 +66,7 @@ def main() -> None:
 def install(what: str, folder: Path) -> Path:
     """The interpreter of a new environment that holds `what` and what it needs, and nothing else."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    python = next(folder.glob("*/python*"))
+    python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", what]
     subprocess.run(pip, check=True)
     return python
@@ -80,14 +86,11 @@ def sizes_table(python: Path) -> str:
 
 
 def times(python: Path, runs: int) -> list[str]:
-    """The time of imports, and of first and second calls."""
-    start, numpy, fastbp = (seconds(python, code, runs) for code in ("pass", "import numpy", "import fastbp"))
-    calls = run(python, CALLS)
-    rows = [(name, f"{first * 1e3:.2f}", f"{second * 1e3:.2f}") for name, (first, second) in calls.items()]
-    return [
-        f"import fastbp: {fastbp - start:.3f} s (numpy alone {numpy - start:.3f} s; starting Python {start:.3f} s)",
-        table(("call", "first, ms", "second, ms"), rows),
-    ]
+    """Tables of the time of imports, and of first and second calls."""
+    start = seconds(python, "pass", runs)
+    imports = [(code, f"{seconds(python, code, runs) - start:.3f}") for code in IMPORTS]
+    calls = [(name, f"{first * 1e3:.2f}", f"{again * 1e3:.2f}") for name, (first, again) in run(python, CALLS).items()]
+    return [table(("import", "s"), imports), table(("call", "first, ms", "second, ms"), calls)]
 
 
 def seconds(python: Path, code: str, runs: int) -> float:
