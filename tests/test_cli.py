@@ -118,6 +118,7 @@ def test_version(cli):
             "fastbp train: unrecognized arguments: --epoch 3. Did you mean '--epochs'?",
         ),
         (["predict", "m.fbp"], "FILE"),
+        (["predict", "new.wav", "m.fbp"], "the model (.fbp) comes first"),
         (["predict", "m.fbp", "x.wav", "--json", "--csv"], "not allowed with"),
         (["evaluate", "m.fbp", "x", "--split", "tset"], "--split called 'tset'. Did you mean 'test'?"),
         (["features", "x.wav", "--set", "n_mels"], "name=value"),

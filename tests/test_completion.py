@@ -28,7 +28,7 @@ def output(shell, *arguments):
 
 
 TYPED = [
-    ("fastbp tr", {"train"}),
+    ("fastbp qu", {"quantize"}),
     ("fastbp segment --format ", {"text", "json", "csv", "audacity", "rttm"}),
     ("fastbp segment m.fbp --format au", {"audacity"}),
     ("fastbp train sounds --epo", {"--epochs"}),

@@ -1,9 +1,11 @@
 """The package itself: what importing costs, what an unbuilt checkout says, threads and builds, progress."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,12 @@ print(sorted(set({heavy}) & (set(sys.modules) - before)))
     assert run.stderr == ""
     allowed = "['inspect']" if "Sequential" in code else "[]"  # dataclasses need it
     assert run.stdout.strip() in ("[]", allowed)
+
+
+def test_four_packages_are_all_that_is_needed():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
+    assert names == {"numpy", "soundfile", "soxr", "pluggy"}
 
 
 def test_an_unbuilt_checkout_says_what_to_do(tmp_path):

@@ -38,15 +38,15 @@ def add_parser(commands: Any) -> None:
         ],
     )
     parser.add_argument("shell", metavar="SHELL", choices=sorted(SCRIPTS), help="bash, zsh or fish")
-    parser.set_defaults(commands=commands)
 
 
 def run(arguments: Arguments) -> None:
     """Print the script."""
-    from fastbp import registry
+    from fastbp import cli, registry
 
-    registry.add_commands(arguments.commands)
-    print(SCRIPTS[arguments.shell](arguments.commands), end="")
+    _, commands = cli._parser()
+    registry.add_commands(commands)
+    print(SCRIPTS[arguments.shell](commands), end="")
 
 
 def bash(commands: Any) -> str:

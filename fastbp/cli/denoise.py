@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fastbp.cli.options import Arguments, add_command, number
+from fastbp.cli.options import Arguments, add_command, model_file, number
 from fastbp.errors import ArgumentError, AudioError
 
 
@@ -23,7 +23,7 @@ def add_parser(commands: Any) -> None:
             "fastbp denoise denoiser.fbp recordings/ -o clean/ --max-attenuation 20",
         ],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp) of `fastbp train-denoiser`")
+    parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp) of `fastbp train-denoiser`")
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True,
                         help="sound file to write, or a folder for files of the same names")  # fmt: skip

@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from fastbp.cli import sources
-from fastbp.cli.options import Arguments, add_command
+from fastbp.cli.options import Arguments, add_command, model_file
 
 if TYPE_CHECKING:
     from fastbp.tasks import Evaluation
@@ -23,7 +23,7 @@ def add_parser(commands: Any) -> None:
         "and the confusion matrix. The exit code is 1 if files could not be used.",
         ["fastbp evaluate model.fbp sounds/", "fastbp evaluate model.fbp table.csv --where language=it --json"],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp)")
+    parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp)")
     sources.add_options(parser)
     parser.add_argument("--split", choices=("train", "valid", "test", "all"),
                         help="files to take (default: test, or all without splits)")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastbp.cli.options import Arguments, add_command
+from fastbp.cli.options import Arguments, add_command, model_file
 from fastbp.errors import ArgumentError
 
 KINDS = {"onnx": "to_onnx", "c": "to_c", "numpy": "to_numpy"}
@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
             "fastbp export network.fbp --c net.c --int8 --calibrate rows.npz",
         ],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp)")
+    parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp)")
     parser.add_argument("--onnx", metavar="OUT", help="ONNX, opset 17 (needs the onnx package)")
     parser.add_argument("--c", metavar="OUT", help="C99")
     parser.add_argument("--numpy", metavar="OUT", help="Python")

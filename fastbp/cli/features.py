@@ -24,8 +24,9 @@ def add_parser(commands: Any) -> None:
         "FILE|DIR [options]",
         "features of a sound file, or of a whole corpus",
         "Work out the features of a sound file: float32 (frames, columns); or of all sounds of a folder or table, into "
-        "a store to train from, which goes on where it was stopped. Features: frames, spectrogram, mel, logmel, "
-        "mfcc, zcr, rms, and those of plug-ins. Presets: fastbp, librosa, torchaudio, kaldi, whisper.",
+        "a store to train from, which goes on where it was stopped. Features: logmel, mfcc, chroma, yin, "
+        "loudness and others (a wrong name lists all), and those of plug-ins. Presets: fastbp, librosa, torchaudio, "
+        "kaldi, whisper.",
         [
             "fastbp features speech.wav",
             "fastbp features speech.wav -o speech.npy --feature mfcc --set n_mfcc=20 --set deltas=2",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Arguments = argparse.Namespace
 
+SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 WORDS = {"true": True, "false": False}
 
 
@@ -38,6 +39,13 @@ def add_command(
     parser.add_argument("--traceback", action="store_true", help="show where an error arose")
     parser.set_defaults(run=run)
     return parser
+
+
+def model_file(text: str) -> str:
+    """Type of an argument: a model file; not one with the name of a sound, which the user has put in its place."""
+    if text.lower().endswith(SOUNDS):
+        raise argparse.ArgumentTypeError(f"{text!r} has the name of a sound file; the model (.fbp) comes first")
+    return text
 
 
 def whole(least: int) -> Callable[[str], int]:

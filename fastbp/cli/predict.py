@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastbp.cli.options import Arguments, add_command
+from fastbp.cli.options import Arguments, add_command, model_file
 from fastbp.cli.tables import indented
 from fastbp.errors import ArgumentError, AudioError
 
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
             "fastbp predict model.fbp broadcast.flac --timeline",
         ],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp)")
+    parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp)")
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
     )

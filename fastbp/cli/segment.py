@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastbp.cli.options import Arguments, add_command, number, positive
+from fastbp.cli.options import Arguments, add_command, model_file, number, positive
 from fastbp.errors import ArgumentError, AudioError
 
 FORMATS = ("text", "json", "csv", "audacity", "rttm")
@@ -28,7 +28,9 @@ def add_parser(commands: Any) -> None:
             "fastbp segment model.fbp recordings/ --format rttm -o timelines/ --min-duration 2",
         ],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp) of `fastbp train`, or of a Segmenter")
+    parser.add_argument(
+        "model", metavar="MODEL", type=model_file, help="model file (.fbp) of `fastbp train`, or of a Segmenter"
+    )
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
     )

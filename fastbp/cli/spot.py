@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fastbp.cli.options import Arguments, add_command, number
+from fastbp.cli.options import Arguments, add_command, model_file, number
 from fastbp.cli.segment import FORMATS, write_timelines
 
 SETTINGS = ("threshold", "penalty")
@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> None:
             "fastbp spot model.fbp calls/ --format csv --threshold 0.7",
         ],
     )
-    parser.add_argument("model", metavar="MODEL", help="model file (.fbp) of `fastbp train-words`")
+    parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp) of `fastbp train-words`")
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
     )
