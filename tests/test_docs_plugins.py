@@ -100,12 +100,6 @@ def test_every_command_is_there(capsys):
         assert re.search(rf"fastbp plugins {name}\b", TEXT), name
 
 
-def test_every_command_of_the_program_is_told_of():
-    texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
-    for name in set(cli.COMMANDS) - {"info"}:
-        assert any(re.search(rf"fastbp {name}\b", text) for text in texts), name
-
-
 def test_every_variable_is_there():
     sources = [path.read_text() for path in Path(fastbp.__file__).parent.rglob("*.py")]
     found = {name for text in sources for name in re.findall(r"FASTBP_\w*PLUGIN\w*", text)}

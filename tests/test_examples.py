@@ -123,6 +123,15 @@ def test_speech_over_music_is_heard_though_none_was_given():
     assert len((EXAMPLES / "speech_over_music.py").read_text().splitlines()) < 40
 
 
+def test_sklearn_pipeline_finds_a_good_pipeline(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setenv("FASTBP_CACHE", str(tmp_path / "cache"))
+    out = run("sklearn_pipeline.py", make_music_speech(80, sr=8000, duration=1.0, seed=5).write(tmp_path / "clips"))
+    assert float(re.search(r"accuracy on 24 test clips: (\S+)", out)[1]) >= 0.85
+    assert "audiofeatures__features" in out
+    assert len((EXAMPLES / "sklearn_pipeline.py").read_text().splitlines()) < 40
+
+
 def test_the_textbook_program_is_there_to_the_letter():
     text = " ".join((EXAMPLES / "music_or_speech.py").read_text().split())
     for line in (
