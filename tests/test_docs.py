@@ -60,7 +60,9 @@ def made(tmp_path_factory):
     listing = corpus.split(corpus.read(folder / "sounds"), seed=0)
     lines = [f"{name},{label},{split}" for name, label, split in zip(listing.files, listing.labels, listing.splits)]
     (folder / "table.csv").write_text("\n".join(["file,label,split", *lines]) + "\n")
-    tasks.AudioClassifier(epochs=2, augment=None).fit(folder / "sounds", cache=False, verbose=0).save(folder / "model.fbp")
+    tasks.AudioClassifier(epochs=2, augment=None).fit(folder / "sounds", cache=False, verbose=0).save(
+        folder / "model.fbp"
+    )
     network().save(folder / "network.fbp")
     np.savez(folder / "rows.npz", **rows_of("x", "y"))
     return folder
