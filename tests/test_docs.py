@@ -200,6 +200,14 @@ def test_the_site_is_built_with_no_link_broken_and_nothing_from_elsewhere(tmp_pa
     assert 'id="fastbp.layers.Dense"' in (tmp_path / "site" / "reference" / "layers.html").read_text()
 
 
+def test_every_kind_of_file_is_told_of():
+    sources = [path.read_text(encoding="utf-8") for path in Path(fastbp.__file__).parent.rglob("*.py")]
+    kinds = {kind for text in sources for kind in re.findall(r'^TASK = "(\w+)"', text, re.M)}
+    assert "AudioClassifier" in kinds
+    for kind in kinds | {"network", "checkpoint"}:
+        assert f"| `{kind}` |" in PAGES["file_format.md"], kind
+
+
 def test_every_function_that_a_page_names_is_in_its_file():
     named = {pair for text in PAGES.values() for pair in re.findall(r"`(_kernels/\w+\.\w+)`: `(\w+)`", text)}
     assert ("_kernels/layers.pxi", "dense_backward") in named
