@@ -103,6 +103,7 @@ GIVEN = {
     "README.md": split_rows,
     "audio_tasks.md": lambda: {"y": datasets.make_music_speech(1, duration=1.0, sr=44100).waveforms[0]},
     "export.md": models_of_others,
+    "sequences_and_inputs.md": lambda: {"audio": np.ones((9, 40)), "sensors": np.ones((9, 3)), "y": np.ones((9, 2))},
     "precision.md": lambda: {"fastbp": fastbp, "model": network()},
 }
 PRINTS = {

@@ -56,6 +56,15 @@ def test_segment_finds_where_speech_ends_and_music_begins(tmp_path):
     assert len((EXAMPLES / "segment.py").read_text().splitlines()) < 40
 
 
+def test_sklearn_pipeline_finds_a_good_pipeline(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setenv("FASTBP_CACHE", str(tmp_path / "cache"))
+    out = run("sklearn_pipeline.py", make_music_speech(80, sr=8000, duration=1.0, seed=5).write(tmp_path / "clips"))
+    assert float(re.search(r"accuracy on 24 test clips: (\S+)", out)[1]) >= 0.85
+    assert "audiofeatures__features" in out
+    assert len((EXAMPLES / "sklearn_pipeline.py").read_text().splitlines()) < 40
+
+
 @pytest.mark.skipif(not (shutil.which("cc") and shutil.which("size")), reason="needs a C compiler")
 def test_export_to_c_answers_as_the_library_does(tmp_path):
     folder = make_music_speech(n_clips=80, seed=5).write(tmp_path / "clips")
@@ -121,15 +130,6 @@ def test_speech_over_music_is_heard_though_none_was_given():
     assert ends[0] == pytest.approx(20, abs=1.5)
     assert 30 < ends[1] < 42
     assert len((EXAMPLES / "speech_over_music.py").read_text().splitlines()) < 40
-
-
-def test_sklearn_pipeline_finds_a_good_pipeline(tmp_path, monkeypatch):
-    pytest.importorskip("sklearn")
-    monkeypatch.setenv("FASTBP_CACHE", str(tmp_path / "cache"))
-    out = run("sklearn_pipeline.py", make_music_speech(80, sr=8000, duration=1.0, seed=5).write(tmp_path / "clips"))
-    assert float(re.search(r"accuracy on 24 test clips: (\S+)", out)[1]) >= 0.85
-    assert "audiofeatures__features" in out
-    assert len((EXAMPLES / "sklearn_pipeline.py").read_text().splitlines()) < 40
 
 
 def test_the_textbook_program_is_there_to_the_letter():
