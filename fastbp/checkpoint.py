@@ -90,7 +90,11 @@ class Checkpoint(Callback):
             "epoch": session.epoch,
             "step_count": model.step_count,
             "epoch_count": model.epoch_count,
-            "history": {"history": _plain(session.history.history), "epoch": session.history.epoch},
+            "history": {
+                "history": _plain(session.history.history),
+                "epoch": session.history.epoch,
+                "epoch_seconds": session.history.epoch_seconds,
+            },
             "stopped_by": session.history.stopped_by,
             "schedule": model.optimizer.schedule.get_state(),
             "orders": session.orders and _plain(session.orders.bit_generator.state),
@@ -104,7 +108,9 @@ class Checkpoint(Callback):
         model.slots[...] = tensors["slots"]
         model.step_count, model.epoch_count = state["step_count"], state["epoch_count"]
         session.epoch = state["epoch"]
-        session.history.history, session.history.epoch = state["history"]["history"], state["history"]["epoch"]
+        written = state["history"]
+        session.history.history, session.history.epoch = written["history"], written["epoch"]
+        session.history.epoch_seconds = written.get("epoch_seconds", [])
         if session.epoch < session.epochs and not state["stopped_by"].startswith("all "):
             session.history.stopped_by = state["stopped_by"]
         model.optimizer.schedule.set_state(state["schedule"])

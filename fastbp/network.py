@@ -445,17 +445,22 @@ class Sequential:
 
     def summary(self, print_fn: Any = print) -> None:
         """Print a table of layers, output sizes and numbers of parameters."""
-        self._need_built()
-        rows = [("layer", "kind", "outputs", "parameters")]
-        for layer, n_in in self.placed():
-            n = sum(int(np.prod(t.shape)) for t in layer.parameters(n_in))
-            frames = f"{self.frames[len(rows)]} x " if self.frames[len(rows)] > 1 else ""
-            rows.append((layer.name, _kind(layer), f"{frames}{layer.n_out(n_in)}", f"{n:,}"))
+        rows = [("layer", "kind", "outputs", "parameters"), *self.layer_table()]
         sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
         lines.insert(1, "-" * max(map(len, lines)))
         total = f"{self.count_params():,} parameters ({self.params.nbytes / 1024:.1f} KiB), {self.n_in} inputs"
         print_fn("\n".join([f"{self.name}", *lines, total]))
+
+    def layer_table(self) -> list[tuple[str, str, str, str]]:
+        """Name, kind, output size and number of parameters of each layer, as `summary` prints them."""
+        self._need_built()
+        rows: list[tuple[str, str, str, str]] = []
+        for layer, n_in in self.placed():
+            n = sum(int(np.prod(t.shape)) for t in layer.parameters(n_in))
+            frames = f"{self.frames[len(rows) + 1]} x " if self.frames[len(rows) + 1] > 1 else ""
+            rows.append((layer.name, _kind(layer), f"{frames}{layer.n_out(n_in)}", f"{n:,}"))
+        return rows
 
     def get_config(self) -> dict[str, Any]:
         """Layers, sizes and what `compile` was given, ready for JSON."""

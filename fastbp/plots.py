@@ -50,7 +50,7 @@ def plot_history(history: "History | Mapping[str, Sequence[float]]", path: PathL
     OSError
         The file cannot be written.
     """
-    curves = _curves(history if isinstance(history, Mapping) else history.history)
+    curves = curves_of(history if isinstance(history, Mapping) else history.history)
     if not curves:
         raise ArgumentError("There is nothing to plot: the history holds no epochs.")
     figure = _figure(1.2 + 4.4 * len(curves), 3.6)
@@ -59,7 +59,7 @@ def plot_history(history: "History | Mapping[str, Sequence[float]]", path: PathL
     return _save(figure, path)
 
 
-def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, NDArray[np.float64]]]:
+def curves_of(history: Mapping[str, Sequence[float]]) -> dict[str, dict[str, NDArray[np.float64]]]:
     """The results that are one number an epoch: {name: {"training": ..., "validation": ...}}."""
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name, values in history.items():

@@ -120,8 +120,8 @@ def loads(content: bytes, *, allow_nonfinite: bool = False) -> tuple[dict[str, N
         raise ModelFileError(f"Cannot read the content of a model file: {flaw}") from None
 
 
-def write_bytes(path: Path, contents: bytes) -> None:
-    """Write a file of another kind with the care, and the errors, of `write`.
+def write_bytes(path: Path, contents: bytes, what: str = "model file") -> None:
+    """Write a file of another kind, which errors call `what`, with the care, and the errors, of `write`.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def write_bytes(path: Path, contents: bytes) -> None:
         As `write`.
     """
     path = _checked_path(path)
-    with _system_errors("write", path), replacing(path) as file:
+    with _system_errors("write", path, what), replacing(path) as file:
         file.write(contents)
 
 
@@ -178,14 +178,14 @@ def _checked_path(path: Path) -> str:
 
 
 @contextmanager
-def _system_errors(verb: str, path: str) -> Iterator[None]:
+def _system_errors(verb: str, path: str, what: str = "model file") -> Iterator[None]:
     try:
         yield
     except ModelFileError:
         raise
     except OSError as error:
         kind = ACCESS_ERRORS.get(type(error), ModelFileAccessError)
-        raise kind(f"Cannot {verb} the model file {path!r}: {error.strerror or error}.") from error
+        raise kind(f"Cannot {verb} the {what} {path!r}: {error.strerror or error}.") from error
 
 
 # Writing

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.callbacks import Callback, CallbackList
 from fastbp.errors import ArgumentError, NonFiniteError
+from fastbp.history import History as History
 from fastbp.inputs import in_training
 from fastbp.metrics import Metric
 from fastbp.parameters import Float32
@@ -27,34 +28,6 @@ VISIT_SECONDS = 0.1  # how often training comes back to Python for progress and 
 SNAPSHOT_SECONDS = 1.0  # how often the weights are kept, to go back to if training diverges
 SNAPSHOT_BYTES = 8 << 20  # of parameters, at most, that are kept so: two copies of a large network would not be small
 PREDICTION_FLOATS = 1 << 20  # room for the predictions that metrics are worked out from
-
-
-@dataclass
-class History:
-    """What `fit` returns.
-
-    Attributes
-    ----------
-    history
-        Result of each epoch by name: "loss", metrics, "val_loss", ..., "learning_rate" (that of its last step).
-    epoch
-        Numbers of the epochs, from 0.
-    stopped_by
-        Why training ended, in words.
-    seconds
-        Wall-clock time it took.
-    """
-
-    history: dict[str, list[Any]] = field(default_factory=dict)
-    epoch: list[int] = field(default_factory=list)
-    stopped_by: str = ""
-    seconds: float = 0.0
-
-    def append(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        """Add the results of an epoch."""
-        self.epoch.append(epoch)
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(value)
 
 
 @dataclass
@@ -229,6 +202,7 @@ def _epoch(session: Session) -> None:
     """One epoch: train, validate, tell everyone, see whether to stop."""
     model, epoch = session.model, session.epoch
     session.callbacks("on_epoch_begin", epoch, {})
+    started = time.monotonic()
     logs = _train_epoch(session)
     if session.validation is not None:
         logs.update(_validate(session, session.validation))
@@ -237,7 +211,7 @@ def _epoch(session: Session) -> None:
     model.optimizer.schedule.update(logs)
     model.epoch_count += 1
     session.epoch += 1
-    session.history.append(epoch, logs)
+    session.history.append(epoch, logs, time.monotonic() - started)
     session.progress.end_epoch(session.epoch, logs)
     for condition in session.stop:
         reason = condition.after_epoch(session.epoch, logs, model)

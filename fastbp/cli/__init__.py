@@ -14,7 +14,7 @@ from fastbp import __version__
 from fastbp._lookup import did_you_mean, unknown
 
 COMMANDS = (
-    *("demo", "train", "evaluate", "predict", "segment", "train-words", "spot"),
+    *("demo", "train", "evaluate", "predict", "report", "segment", "train-words", "spot"),
     *("train-denoiser", "denoise", "train-codec", "encode", "decode"),
     *("quantize", "features", "export", "plugins", "bench", "info", "completion"),
 )
@@ -85,7 +85,7 @@ def _run(words: Sequence[str]) -> int:
         from fastbp import registry
 
         registry.add_commands(commands)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(words, argparse.Namespace(words=words))
     if arguments.run is None:
         print(WELCOME)
         return OK

@@ -1,7 +1,6 @@
 """`fastbp evaluate`: how often a saved model is right."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from fastbp.cli import sources
@@ -25,8 +24,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", type=model_file, help="model file (.fbp)")
     sources.add_options(parser)
-    parser.add_argument("--split", choices=("train", "valid", "test", "all"),
-                        help="files to take (default: test, or all without splits)")  # fmt: skip
+    sources.add_split(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -36,13 +34,7 @@ def run(arguments: Arguments) -> int:
 
     model = AudioClassifier.load(arguments.model)
     listing = sources.read(arguments, min_classes=1)
-    if listing.splits is None and arguments.split is None:
-        print(
-            f"fastbp: {arguments.source} has no splits: all its files are taken, also any the model was trained on.",
-            file=sys.stderr,
-        )
-    split = arguments.split or "test"
-    found = model.evaluate(listing, split=None if split == "all" else split)
+    found = model.evaluate(listing, split=sources.chosen_split(arguments, listing))
     print(as_json(found) if arguments.json else found)
     return 1 if found.failures else 0
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from fastbp.cli.options import Arguments, add_command
+from fastbp.versions import gather
 
-LIBRARIES = ("numpy", "soundfile", "soxr", "pluggy", "tqdm", "matplotlib")
 EXTRAS = {"tqdm": "progress", "matplotlib": "plots"}
 
 
@@ -45,31 +45,6 @@ def run(arguments: Arguments) -> None:
 
 def _products(build: str) -> str:
     return "large products run on AMX" if build == "amx" else "without AMX every precision runs in float32"
-
-
-def gather() -> dict[str, Any]:
-    """All of it, ready for JSON."""
-    import platform
-
-    from fastbp import __version__, cpu_info, datasets
-
-    return {
-        "fastbp": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
-        **cpu_info(),
-        "cache": str(datasets.cache_dir()),
-    }
-
-
-def _version(name: str) -> str | None:
-    from importlib import metadata  # which brings half the standard library with it
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _missing(name: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastbp.errors import ArgumentError
@@ -144,6 +145,14 @@ def augmented(arguments: Arguments) -> "Augment | None":
         raise ArgumentError("--copies needs the names of augmentations: --augment NAME,NAME,... --copies N.")
     made = as_augment(arguments.augment)
     return replace(made, copies=arguments.copies) if arguments.copies else made
+
+
+def check_output(path: Path, what: str = "model", name: str = "model.fbp") -> None:
+    """Say before the work that its result could not be written."""
+    if path.is_dir():
+        raise ArgumentError(f"{path} is a folder; name a file to write the {what} to, such as {path / name}.")
+    if not path.absolute().parent.is_dir():
+        raise ArgumentError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def assignment(text: str) -> tuple[str, str]:

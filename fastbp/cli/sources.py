@@ -2,9 +2,10 @@
 
 import argparse
 import inspect
+import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastbp.cli.options import Arguments, assignment
 from fastbp.cli.tables import table
@@ -17,9 +18,11 @@ OPTIONS = {"where": "where", "label": "label", "group": "group", "split_column":
 NO_GROUPS = "No groups: a speaker or track may be in training and validation both (see --group, --group-from)."
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The argument that names labelled sound files, and how to read it."""
-    parser.add_argument("source", metavar="DIR|CSV", help="folder of class folders, or table file,label[,split,group]")
+def add_options(parser: argparse.ArgumentParser, name: str = "source") -> None:
+    """The argument that names labelled sound files, or the option `name` for it, and how to read it."""
+    option: dict[str, Any] = {"dest": "source"} if name.startswith("-") else {}
+    parser.add_argument(name, metavar="DIR|CSV", help="folder of class folders, or table file,label[,split,group]",
+                        **option)  # fmt: skip
     columns = parser.add_argument_group("reading a CSV file (or the manifest.csv of a folder)")
     columns.add_argument("--where", metavar="COLUMN=VALUE[,VALUE]", type=assignment, action="append",
                        help="take only rows with these values (repeatable)")  # fmt: skip
@@ -31,6 +34,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder = parser.add_argument_group("reading a folder")
     folder.add_argument("--group-from", metavar="parent|REGEX",
                         help="what in a path is its speaker or track: its folder's name, or a match")  # fmt: skip
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """The option that chooses files to score."""
+    parser.add_argument("--split", choices=("train", "valid", "test", "all"),
+                        help="files to take (default: test, or all without splits)")  # fmt: skip
+
+
+def chosen_split(arguments: Arguments, listing: "Listing") -> str | None:
+    """The split to score, None for all files; says so where nobody asked for all."""
+    if listing.splits is None and arguments.split is None:
+        print(
+            f"fastbp: {arguments.source} has no splits: all its files are taken, also any the model was trained on.",
+            file=sys.stderr,
+        )
+    return None if arguments.split == "all" else arguments.split or "test"
 
 
 def read(arguments: Arguments, min_classes: int) -> "Listing":

@@ -10,6 +10,7 @@ from fastbp.cli.options import (
     add_augment,
     add_command,
     augmented,
+    check_output,
     mixture,
     number,
     optimizer,
@@ -99,14 +100,6 @@ def run(arguments: Arguments) -> None:
     if not quiet:
         print(_result(model, listing, cache))
         print(f"saved to {out} ({out.stat().st_size / 1000:.0f} kB)")
-
-
-def check_output(path: Path) -> None:
-    """Say before the work that its result could not be written."""
-    if path.is_dir():
-        raise ArgumentError(f"{path} is a folder; name a file to write the model to, such as {path / 'model.fbp'}.")
-    if not path.absolute().parent.is_dir():
-        raise ArgumentError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def make_model(arguments: Arguments) -> "AudioClassifier":

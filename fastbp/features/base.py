@@ -14,6 +14,9 @@ from fastbp.features.waveform import as_waveform
 from fastbp.options import Option, check
 
 if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
     from fastbp.features.streaming import Stream
 
 FloatArray = NDArray[np.float32]
@@ -154,6 +157,12 @@ class Feature:
         if not isinstance(config, Mapping):
             raise ArgumentTypeError(f"{cls.name}: a configuration is a dict, not {type(config).__name__}.")
         return cls(**config)
+
+    def plot(self, y: ArrayLike, path: "str | PathLike[str]", title: str = "") -> "Path":
+        """Draw the features of y (n_samples,) over time, as PNG, SVG or PDF; see `fastbp.plots.plot_features`."""
+        from fastbp.plots import plot_features
+
+        return plot_features(self(y), path, self, title)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_config() == other.get_config()

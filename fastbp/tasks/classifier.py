@@ -2,10 +2,12 @@
 
 from __future__ import annotations  # what only `fit` works with is imported by it
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -35,10 +37,12 @@ from fastbp.tasks.windows import Segment, Windows
 
 if TYPE_CHECKING:
     from fastbp.callbacks import Callback
+    from fastbp.corpus import Listing
     from fastbp.stop import StopCondition
-    from fastbp.tasks.evaluation import Evaluation
+    from fastbp.tasks.evaluation import Answers, Evaluation
 
 Float32 = NDArray[np.float32]
+WORST_FILES = 8  # that a report shows
 
 
 class AudioClassifier(Estimator):
@@ -90,7 +94,7 @@ class AudioClassifier(Estimator):
     scaling_ : Scaling
         Mean and deviation of the training windows.
     history_ : History or None
-        Results by epoch; None for a loaded model.
+        Results by epoch; of a loaded model without times, and None if the file has none.
     failures_ : dict of str to str
         Why files were left out, by path.
     n_windows_ : int
@@ -405,23 +409,76 @@ class AudioClassifier(Estimator):
         AudioError
             No file can be used.
         """
-        from fastbp.extraction import extract, warn_of_failures
         from fastbp.tasks.evaluation import evaluation
 
-        windows = self._fitted()
+        self._fitted()
         listing = read_listing(source, labels, None, where)
-        listing = listing if split is None or listing.splits is None else listing.part(split)
+        return evaluation(self._answers(listing, split, n_jobs=n_jobs, cache=cache, verbose=verbose))
+
+    def _answers(self, listing: Listing, split: str | None, **options: Any) -> Answers:
+        """What is said of the files of a split, or of all; errors as `evaluate`."""
+        from fastbp.extraction import extract, warn_of_failures
+        from fastbp.tasks.evaluation import Answers
+
+        windows, started = self.windows_, time.monotonic()
+        split = None if listing.splits is None else split
+        listing = listing if split is None else listing.part(split)
         if not len(listing):
             raise ArgumentError(f"The source has no file in the split {split!r}.")
         if len(unknown := np.setdiff1d(listing.classes, self.classes_)):
             raise ArgumentError(f"The model does not know {unknown.tolist()}; it knows {self.classes_.tolist()}.")
-        options: dict[str, Any] = {"n_jobs": n_jobs, "cache": cache, "verbose": verbose, "title": "files"}
-        found = extract(listing.files.tolist(), windows, windows.pipeline.sr, **options)
-        warn_of_failures(found.failures, len(listing))
+        found = extract(listing.files.tolist(), windows, windows.pipeline.sr, title="files", **options)
+        warn_of_failures(found.failures, len(listing), stacklevel=3)
         if not len(found.usable):
             raise AudioError(f"None of the {len(listing)} files can be used; see the failures listed.")
-        truth = np.searchsorted(self.classes_, listing.labels[found.usable])
-        return evaluation(truth, self._clips(found.arrays).argmax(axis=1), self.classes_.tolist(), found.failures)
+        probabilities, heard = self._clips(found.arrays), listing.select(found.usable)
+        return Answers(heard, probabilities, self.classes_, found.failures, time.monotonic() - started, split)
+
+    def report(
+        self,
+        path: str | PathLike[str],
+        source: Source | None = None,
+        labels: Sequence[Any] | None = None,
+        *,
+        split: str | None = "test",
+        groups: Sequence[Any] | str | None = None,
+        where: Mapping[str, Any] | None = None,
+        worst: int = WORST_FILES,
+        title: str = "",
+        command: str = "",
+        **options: Any,
+    ) -> Path:
+        """Write one HTML page, with all that is in it: training, scores, the worst files to look at and listen to.
+
+        Parameters
+        ----------
+        path
+            File to write; it is replaced as a whole.
+        source, labels, split, where
+            Files to score, as for `evaluate`; without a source there is only the training.
+        groups
+            Speaker, track, ... of the files, as for `fit`: each gets its score.
+        worst
+            How many files to show, those whose class was least probable first, with at most 10 s of sound of each.
+        title
+            Of the page.
+        command
+            What made it, shown under how to reproduce it, beside the code that trains such a model.
+        **options
+            `cache`, `n_jobs` and `verbose`, as for `evaluate`.
+
+        Raises
+        ------
+        NotBuiltError, ArgumentError, AudioError
+            As `evaluate`.
+        OSError
+            The page cannot be written; a file that was there before is untouched.
+        """
+        from fastbp.report import report_classifier
+
+        self._fitted()
+        found = None if source is None else self._answers(read_listing(source, labels, groups, where), split, **options)
+        return report_classifier(self, path, found, worst=worst, title=title, command=command)
 
     # -- to keep -------------------------------------------------------------------------------------------------
 

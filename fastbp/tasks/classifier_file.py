@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastbp import storage
 from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 from fastbp.features import Pipeline
+from fastbp.history import History
 from fastbp.model_file import network_from, network_tensors
 from fastbp.tasks.network import Scaling
 from fastbp.tasks.windows import Windows
@@ -24,28 +25,29 @@ MEAN, STD = "scaling/mean", "scaling/std"
 
 def save(model: "AudioClassifier", path: str | PathLike[str], more: Mapping[str, Any] | None = None) -> None:
     """Write a fitted classifier, atomically, and in its header `more`, which a reader may or may not know of."""
-    from fastbp.augment import as_augment
-
-    settings = {name: value for name, value in model.get_params().items() if name != "features"}
-    windows = {"window": model.windows_.window, "hop": model.windows_.hop}
-    augment = as_augment(model.augment).get_config()
     config = {
         "kind": TASK,
         "task": TASK,
-        "settings": {
-            **settings,
-            **windows,
-            "augment": augment,
-            "optimizer": model.network_.get_config()["compile"]["optimizer"],
-        },
+        "settings": settings(model),
         "features": model.windows_.pipeline.get_config(),
         "classes": model.classes_.tolist(),
         "n_windows": model.n_windows_,
+        "history": None if model.history_ is None else model.history_.get_config(),
         "network": model.network_.get_config(),
         **(more or {}),
     }
     tensors = {MEAN: model.scaling_.mean, STD: model.scaling_.std, **network_tensors(model.network_)}
     storage.write(path, tensors, config)
+
+
+def settings(model: "AudioClassifier") -> dict[str, Any]:
+    """Its parameters but for the features, as plain values that make the same classifier."""
+    from fastbp.augment import as_augment
+
+    given = {name: value for name, value in model.get_params().items() if name != "features"}
+    optimizer = model.network_.get_config()["compile"]["optimizer"]
+    windows = {"window": model.windows_.window, "hop": model.windows_.hop}
+    return {**given, **windows, "augment": as_augment(model.augment).get_config(), "optimizer": optimizer}
 
 
 def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> dict[str, Any]:
@@ -61,9 +63,10 @@ def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> dict[str, 
         windows = Windows(pipeline, model.window, model.hop or model.window)
         classes, network, n_windows = np.array(config["classes"]), config["network"], int(config["n_windows"])
         scaling = Scaling(tensors.pop(MEAN), tensors.pop(STD))
+        history = History.from_config(config["history"]) if config.get("history") else None
     model.network_ = network_from(network, tensors, path)
     model.windows_, model.scaling_, model.classes_, model.n_windows_ = windows, scaling, classes, n_windows
-    model.history_, model.failures_ = None, {}
+    model.history_, model.failures_ = history, {}
     _refuse_misfits(model, path)
     return config
 

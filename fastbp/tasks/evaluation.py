@@ -1,13 +1,15 @@
 """How often a classifier is right, class by class."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import metrics
+
+if TYPE_CHECKING:
+    from fastbp.corpus import Listing
 
 
 class ClassScore(NamedTuple):
@@ -72,11 +74,47 @@ class Evaluation:
         return "\n".join([*lines, *failed])
 
 
-def evaluation(
-    truth: NDArray[np.intp], answers: NDArray[np.intp], classes: Sequence[Any], failures: dict[str, str]
-) -> Evaluation:
-    """Compare class numbers (n_files,) with those that were answered."""
-    n = len(classes)
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a classifier says of each labelled file.
+
+    Attributes
+    ----------
+    listing
+        The files that could be used.
+    probabilities
+        float32 (n_files, n_classes).
+    classes
+        Labels (n_classes,), sorted.
+    failures
+        Why the others could not be used, by path.
+    seconds
+        Time it took.
+    split
+        Of the source, which they are; None if they are all of it.
+    """
+
+    listing: "Listing"
+    probabilities: NDArray[np.float32]
+    classes: NDArray[Any]
+    failures: dict[str, str]
+    seconds: float
+    split: str | None = None
+
+    @property
+    def truth(self) -> NDArray[np.intp]:
+        """Class number of each file (n_files,)."""
+        return np.searchsorted(self.classes, self.listing.labels)
+
+    @property
+    def answers(self) -> NDArray[np.intp]:
+        """Number of the most probable class of each file (n_files,)."""
+        return self.probabilities.argmax(axis=1)
+
+
+def evaluation(found: Answers) -> Evaluation:
+    """How often the answers are right."""
+    truth, answers, classes, n = found.truth, found.answers, found.classes.tolist(), len(found.classes)
     counts = metrics.confusion_matrix(truth, answers, n)
     scorers = (metrics.precision_score, metrics.recall_score, metrics.f1_score)
     table = np.array([score(truth, answers, average=None, n_classes=n) for score in scorers])
@@ -84,4 +122,4 @@ def evaluation(
     occurs = n_of + counts.sum(axis=0) > 0
     scores = [ClassScore(label, p, r, f1, int(k)) for label, (p, r, f1), k in zip(classes, table.T.tolist(), n_of)]
     accuracy, macro_f1 = float(np.mean(truth == answers)), float(table[2][occurs].mean())
-    return Evaluation(accuracy, macro_f1, scores, counts, list(classes), len(truth), failures)
+    return Evaluation(accuracy, macro_f1, scores, counts, classes, len(truth), found.failures)
