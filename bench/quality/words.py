@@ -5,13 +5,14 @@
 FOLDER holds MANIFEST.csv with the task digits_fsdd (clips of one digit, `group` the speaker), and music and noise.
 Each speaker is left out in turn: the recogniser learns from the others, whatever their split. Then from the first 25
 takes of all speakers, and is tested on the other takes. For misses and false alarms the recogniser that has not heard a
-speaker is given that speaker's digits strung together in a random order with pauses of 0 to 0.5 s, and all clips of
-music and of noise without voices. Figures are medians over the seeds (and speakers). scikit-learn's MLP sees 24 equal
-parts of the clip's MFCC, normalised over the clip.
+speaker is given that speaker's digits strung together in a random order with pauses of 0 to 0.5 s, and the first one
+all clips of music and of noise without voices. Figures are medians over the seeds (and speakers). scikit-learn's MLP
+sees 24 equal parts of the clip's MFCC, normalised over the clip.
 """
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,107 +31,92 @@ TAKES = 25  # of 30, that are learned from where all speakers are heard
 THRESHOLDS = (0.3, 0.5, 0.7)
 
 
-def rows(files: Sequence[str]) -> np.ndarray:
+def rows(waveforms: Sequence[np.ndarray]) -> np.ndarray:
     """Normalised MFCC at 24 equal parts of each clip: (n_clips, 24 * 13)."""
-    found = []
-    for file in files:
-        mfcc = MFCC(sr=SR, n_fft=256, win_length=200, hop_length=80, n_mels=40)(audio.load(file, sr=SR)[0])
+    found, features = [], MFCC(sr=SR, n_fft=256, win_length=200, hop_length=80, n_mels=40)
+    for y in waveforms:
+        mfcc = features(y)
         mfcc = (mfcc - mfcc.mean(axis=0)) / (mfcc.std(axis=0) + 1e-3)
         found.append(mfcc[np.linspace(0, len(mfcc) - 1, 24).round().astype(int)].ravel())
     return np.array(found)
 
 
-def mlp(files: Sequence[str], labels: np.ndarray, tests: Sequence[str], seed: int) -> np.ndarray:
-    """What scikit-learn's MLP answers."""
-    x = rows(files)
-    scaler = StandardScaler().fit(x)
-    model = MLPClassifier((64, 32), early_stopping=True, max_iter=300, random_state=seed)
-    return model.fit(scaler.transform(x), labels).predict(scaler.transform(rows(tests)))
+class Digits:
+    """The clips of digits, and how well a recogniser and scikit-learn's MLP tell the digits of some of them."""
+
+    def __init__(self, data: Path) -> None:
+        self.listing = replace(corpus.read(data / "MANIFEST.csv", where=WORDS), splits=None)
+        self.labels, self.groups = self.listing.labels.astype(str), np.asarray(self.listing.groups)
+        self.waveforms = [audio.load(file, sr=SR)[0] for file in self.listing.files.tolist()]
+        self.rows = rows(self.waveforms)
+
+    def takes(self) -> np.ndarray:
+        """Number of each clip among those of its speaker and digit."""
+        pairs = list(zip(self.groups.tolist(), self.labels.tolist()))
+        return np.array([pairs[:i].count(pair) for i, pair in enumerate(pairs)])
+
+    def ours(self, test: np.ndarray, seed: int) -> tuple[float, KeywordRecognizer]:
+        """Accuracy of the most probable word, be it ever so improbable, on the rows of the mask; the others train."""
+        model = KeywordRecognizer(sr=SR, seed=seed).fit(self.listing.select(~test), verbose=0)
+        probabilities = model.predict_proba([self.waveforms[i] for i in np.flatnonzero(test)])
+        answers = model.classes_[probabilities[:, :-1].argmax(axis=1)].astype(str)
+        return float(np.mean(answers == self.labels[test])), model
+
+    def theirs(self, test: np.ndarray, seed: int) -> float:
+        """Accuracy of scikit-learn's MLP."""
+        scaler = StandardScaler().fit(self.rows[~test])
+        model = MLPClassifier((64, 32), early_stopping=True, max_iter=300, random_state=seed)
+        model.fit(scaler.transform(self.rows[~test]), self.labels[~test])
+        return float(np.mean(model.predict(scaler.transform(self.rows[test])) == self.labels[test]))
+
+    def misses(self, model: KeywordRecognizer, test: np.ndarray, seed: int) -> list[float]:
+        """Share of the clips, strung together, that no word of their label has its middle in, by threshold."""
+        rng, parts, spans, n = np.random.default_rng(seed), [], [], 0
+        for i in rng.permutation(np.flatnonzero(test)):
+            y, gap = self.waveforms[i], np.zeros(int(rng.uniform(0, 0.5) * SR), np.float32)
+            spans.append((n / SR, (n + len(y)) / SR, self.labels[i]))
+            parts += [y, gap]
+            n += len(y) + len(gap)
+        found = [(s.probability, (s.start + s.end) / 2, str(s.label)) for s in model.spot(np.concatenate(parts))]
+        best = [
+            max((p for p, middle, said in found if said == label and start <= middle <= end), default=-1.0)
+            for start, end, label in spans
+        ]
+        return [float(np.mean(np.array(best) < threshold)) for threshold in THRESHOLDS]
 
 
-def best_word(model: KeywordRecognizer, files: Sequence[str]) -> np.ndarray:
-    """The most probable word, be it ever so improbable."""
-    return model.classes_[model.predict_proba(files)[:, :-1].argmax(axis=1)]
-
-
-def strung(files: Sequence[str], labels: np.ndarray, seed: int) -> tuple[np.ndarray, list[tuple[float, float, str]]]:
-    """All clips in a random order, and where each lies: start and end, seconds, and label."""
-    rng, parts, spans, n = np.random.default_rng(seed), [], [], 0
-    for i in rng.permutation(len(files)):
-        y = audio.load(files[i], sr=SR)[0]
-        gap = np.zeros(int(rng.uniform(0, 0.5) * SR), np.float32)
-        spans.append((n / SR, (n + len(y)) / SR, labels[i]))
-        parts += [y, gap]
-        n += len(y) + len(gap)
-    return np.concatenate(parts), spans
-
-
-def misses(spans: Sequence[tuple[float, float, str]], found: Sequence) -> float:
-    """Share of the spans that no segment of their label has its middle in."""
-    hit = [
-        any(s.label == label and start <= (s.start + s.end) / 2 <= end for s in found) for start, end, label in spans
-    ]
-    return 1 - float(np.mean(hit))
+def alarms(model: KeywordRecognizer, files: Sequence[str]) -> list[float]:
+    """Words an hour that are found in files that hold none, by threshold."""
+    found = np.array([segment.probability for file in files for segment in model.spot(file)])
+    hours = sum(audio.info(file).duration for file in files) / 3600
+    return [float(np.sum(found >= threshold)) / hours for threshold in THRESHOLDS]
 
 
 def table(data: Path, seeds: Sequence[int], split: str) -> list[Table]:
     """Accuracies by speaker, and misses and false alarms by threshold."""
-    listing = corpus.read(data / "MANIFEST.csv", where=WORDS)
-    files, labels, groups = listing.files.astype(str), listing.labels.astype(str), np.asarray(listing.groups)
-    speakers = np.unique(groups).tolist()
-    others = corpus.read(data / "MANIFEST.csv", where=OTHERS)
-    ours: dict[str, list[float]] = {speaker: [] for speaker in speakers}
-    theirs: dict[str, list[float]] = {speaker: [] for speaker in speakers}
-    missed: dict[float, list[float]] = {threshold: [] for threshold in THRESHOLDS}
-    alarms: dict[tuple[float, str], list[float]] = {
-        key: [] for key in itertools.product(THRESHOLDS, others.classes.tolist())
-    }
-    for seed, speaker in itertools.product(seeds, speakers):
-        new = groups == speaker
-        model = KeywordRecognizer(sr=SR, seed=seed).fit(files[~new].tolist(), labels[~new].tolist(), verbose=0)
-        ours[speaker].append(float(np.mean(best_word(model, files[new].tolist()) == labels[new])))
-        theirs[speaker].append(float(np.mean(mlp(files[~new], labels[~new], files[new], seed) == labels[new])))
+    digits, others = Digits(data), corpus.read(data / "MANIFEST.csv", where=OTHERS)
+    kinds = {str(kind): others.files[others.labels == kind].tolist() for kind in others.classes}
+    speakers = np.unique(digits.groups).tolist()
+    scores = np.zeros((len(speakers), 2, len(seeds)))
+    missed, false = [], {kind: [] for kind in kinds}
+    for (row, speaker), (column, seed) in itertools.product(enumerate(speakers), enumerate(seeds)):
+        test = digits.groups == speaker
+        score, model = digits.ours(test, seed)
+        scores[row, :, column] = score, digits.theirs(test, seed)
         model.threshold = 0.0
-        y, spans = strung(files[new], labels[new], seed)
-        found = model.spot(y)
-        for threshold in THRESHOLDS:
-            missed[threshold].append(misses(spans, [s for s in found if s.probability >= threshold]))
-        if speaker == speakers[0]:
-            for kind in others.classes.tolist():
-                count_alarms(model, others.files[others.labels == kind].tolist(), kind, alarms)
+        missed.append(digits.misses(model, test, seed))
+        for kind, files in kinds.items() if row == 0 else ():
+            false[kind].append(alarms(model, files))
+    heard = digits.takes() >= TAKES
+    last = [[digits.ours(heard, seed)[0] for seed in seeds], [digits.theirs(heard, seed) for seed in seeds]]
     first = Table("Ten digits, a speaker never heard", ["speaker", "fastbp", "scikit-learn MLP"])
-    first.rows += [[s, over_seeds(ours[s]), over_seeds(theirs[s])] for s in speakers]
-    means = [np.mean(list(found.values()), axis=0).tolist() for found in (ours, theirs)]
-    first.rows.append(["mean", *map(over_seeds, means)])
-    first.rows.append(["all heard, other takes", *heard(files, labels, groups, seeds)])
-    second = Table("Words in a stream", ["threshold", "missed", *(f"false alarms/h, {k}" for k in others.classes)])
-    for threshold in THRESHOLDS:
-        rates = [over_seeds(alarms[threshold, kind], 0) for kind in others.classes.tolist()]
-        second.rows.append([f"{threshold:g}", over_seeds(missed[threshold]), *rates])
+    named = [*zip(speakers, scores), ("mean", scores.mean(axis=0)), ("all heard, other takes", last)]
+    first.rows += [[name, *(over_seeds(list(figures)) for figures in pair)] for name, pair in named]
+    second = Table("Words in a stream", ["threshold", "missed", *(f"false alarms/h, {kind}" for kind in kinds)])
+    for number, threshold in enumerate(THRESHOLDS):
+        rates = [over_seeds([rates[number] for rates in found], 0) for found in false.values()]
+        second.rows.append([f"{threshold:g}", over_seeds([shares[number] for shares in missed]), *rates])
     return [first, second]
-
-
-def count_alarms(
-    model: KeywordRecognizer, files: list, kind: str, alarms: dict[tuple[float, str], list[float]]
-) -> None:
-    """Words an hour that are found in files that hold none."""
-    found = [segment for file in files for segment in model.spot(file)]
-    hours = sum(audio.info(file).duration for file in files) / 3600
-    for threshold in THRESHOLDS:
-        alarms[threshold, kind].append(sum(s.probability >= threshold for s in found) / hours)
-
-
-def heard(files: np.ndarray, labels: np.ndarray, groups: np.ndarray, seeds: Sequence[int]) -> list[str]:
-    """Accuracies on other takes of speakers that were learned from: ours, and scikit-learn's."""
-    pairs = list(zip(groups.tolist(), labels.tolist()))
-    take = np.array([pairs[:i].count(pair) for i, pair in enumerate(pairs)])
-    train, test = take < TAKES, take >= TAKES
-    ours, theirs = [], []
-    for seed in seeds:
-        model = KeywordRecognizer(sr=SR, seed=seed).fit(files[train].tolist(), labels[train].tolist(), verbose=0)
-        ours.append(float(np.mean(best_word(model, files[test].tolist()) == labels[test])))
-        theirs.append(float(np.mean(mlp(files[train], labels[train], files[test], seed) == labels[test])))
-    return [over_seeds(ours), over_seeds(theirs)]
 
 
 if __name__ == "__main__":

@@ -9,20 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int, check_number, check_rate
 from fastbp.augment import Augment, Channel, Noise, Reverb, Speed, as_augment, generator
+from fastbp.augment.timing import played
 from fastbp.callbacks import Callback
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
 from fastbp.extraction import extract, of_file, warn_of_failures
 from fastbp.features import Pipeline, Pooling
-from fastbp.layers import Dense, Dropout, Layer
-from fastbp.losses import CategoricalCrossentropy
-from fastbp.network import Sequential
 from fastbp.stop import StopCondition
 from fastbp.tasks import keyword_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.sources import Source, as_sounds, chunks, is_file, one_sound, read_listing, waveform
 from fastbp.tasks.windows import Segment
 from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_pipeline
-from fastbp.tasks.word_paths import whole_paths
+from fastbp.tasks.word_networks import weights_and_priors, word_network
+from fastbp.tasks.word_paths import NEVER, whole_paths
 from fastbp.tasks.word_stream import WordStream
 from fastbp.tasks.word_strings import (
     Heard,
@@ -40,8 +39,8 @@ Float32 = NDArray[np.float32]
 AUGMENT = Augment(
     [Speed((0.8, 1.25)), Channel(telephone=0.1, band=0.1, snr=(15, 45)), Reverb(p=0.5), Noise((10, 40))], 1
 )
-LABEL_SMOOTHING = 0.05
 FRAME_SHARE = 0.2  # of a frame's logarithm in the probabilities of a clip: neighbours hear the same
+SPEEDS = (0.85, 1.0, 1.17)  # at which a clip is heard: a voice may be like those learned from at one of them
 SHORTEST = 0.6  # of the 5th percentile of the lengths of words learned from: what is shorter is no word
 
 
@@ -239,30 +238,15 @@ class KeywordRecognizer(Estimator):
 
     def _train(self, rows: TrainingRows, callbacks: Sequence[Callback], **options: Any) -> None:
         n_out = len(self.classes_) * self.n_states + 1
-        counts = np.bincount(rows.states, minlength=n_out).astype(np.float64)
-        weight = np.ones(n_out, np.float32)
-        weight[-1] = min(1.0, counts[:-1].sum() / max(counts[-1], 1.0))
-        shares = counts * weight
-        self.log_priors_ = np.log(np.maximum(shares / shares.sum(), 1e-6)).astype(np.float32)
+        weight, self.log_priors_ = weights_and_priors(rows.states, n_out)
         y = np.eye(n_out, dtype=np.float32)[rows.states]
-        self.networks_: list[Sequential] = []
-        histories: list[History] = []
-        for number in range(self.n_networks):
-            network = self._network(rows.x.shape[1], n_out, self.seed + number)
-            sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "callbacks": list(callbacks)}
-            histories.append(network.fit(rows.x, y, sample_weight=weight[rows.states], **sizes, **options))
-            self.networks_.append(network)
-        self.history_: list[History] | None = histories
-
-    def _network(self, n_in: int, n_out: int, seed: int) -> Sequential:
-        """Dense layers and softmax; of the inputs, which say little each, a third of the dropout is dropped."""
-        stack: list[Layer] = [Dropout(self.dropout / 3)]
-        for units in self.hidden:
-            stack += [Dense(units, activation="relu"), Dropout(self.dropout)]
-        network = Sequential([*stack, Dense(n_out, activation="softmax")], seed=seed)
-        loss = CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-        network.compile(optimizer=self.optimizer, loss=loss, metrics=["accuracy"])
-        return network.build(n_in)
+        options |= {"sample_weight": weight[rows.states], "callbacks": list(callbacks)}
+        options |= {"epochs": self.epochs, "batch_size": self.batch_size}
+        self.networks_ = [
+            word_network(rows.x.shape[1], self.hidden, n_out, self.dropout, self.optimizer, self.seed + number)
+            for number in range(self.n_networks)
+        ]
+        self.history_: list[History] | None = [network.fit(rows.x, y, **options) for network in self.networks_]
 
     # -- judging -------------------------------------------------------------------------------------------------
 
@@ -299,12 +283,16 @@ class KeywordRecognizer(Estimator):
         return np.array(found, np.float32).reshape(len(found), len(self.classes_) + 1)
 
     def _clip(self, y: Float32) -> NDArray[np.float64]:
-        scores = FRAME_SHARE * self._paths(self._logs(self.pipeline_(y)))
+        """Probabilities of the words and of none; speeds at which the clip is too short for any word do not count."""
+        paths = np.array([speed * self._paths(played(y, speed, max(1, round(len(y) / speed)))) for speed in SPEEDS])
+        whole = paths[:, 0] > NEVER / 2
+        scores = FRAME_SHARE * (paths[whole] if whole.any() else paths).mean(axis=0)
         powers = np.exp(scores - scores.max())
         return powers / powers.sum()
 
-    def _paths(self, logs: Float32) -> NDArray[np.float64]:
-        return whole_paths(self._scores(logs), len(self.classes_), self.penalty, self._least)
+    def _paths(self, y: Float32) -> NDArray[np.float64]:
+        scores = self._scores(self._logs(self.pipeline_(y)))
+        return whole_paths(scores, len(self.classes_), self.penalty, self._least)
 
     @property
     def _least(self) -> int:
