@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int, check_number, check_rate
-from fastbp.augment import Augment, Channel, Noise, Reverb, Speed, as_augment, generator
+from fastbp.augment import Augment, Channel, Noise, Reverb, Speed, as_augment
 from fastbp.augment.timing import played
 from fastbp.callbacks import Callback
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
@@ -23,24 +23,15 @@ from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, wo
 from fastbp.tasks.word_networks import weights_and_priors, word_network
 from fastbp.tasks.word_paths import NEVER, whole_paths
 from fastbp.tasks.word_stream import WordStream
-from fastbp.tasks.word_strings import (
-    Heard,
-    TrainingRows,
-    alone,
-    made_up_background,
-    pieces,
-    strings,
-    through,
-    training_rows,
-)
+from fastbp.tasks.word_strings import Heard, TrainingRows, alone, lessons, training_rows
 from fastbp.train import History
 
 Float32 = NDArray[np.float32]
 AUGMENT = Augment(
-    [Speed((0.8, 1.25)), Channel(telephone=0.1, band=0.1, snr=(15, 45)), Reverb(p=0.5), Noise((10, 40))], 1
+    [Speed((0.75, 1.3)), Channel(telephone=0.1, band=0.1, snr=(15, 45)), Reverb(p=0.5), Noise((10, 40))], 2
 )
 FRAME_SHARE = 0.2  # of a frame's logarithm in the probabilities of a clip: neighbours hear the same
-SPEEDS = (0.85, 1.0, 1.17)  # at which a clip is heard: a voice may be like those learned from at one of them
+SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.17)  # at which a clip is heard: at one of them the voice may be like a known one
 SHORTEST = 0.6  # of the 5th percentile of the lengths of words learned from: what is shorter is no word
 
 
@@ -68,8 +59,8 @@ class KeywordRecognizer(Estimator):
     dropout, optimizer, epochs, batch_size
         As for `AudioClassifier`; a row is a frame.
     augment
-        What strings of training words are heard through, see `fastbp.augment.as_augment`; `copies` is how many times
-        each word occurs in strings, beside its clip as it is.
+        What training words are heard through, alone and strung together, see `fastbp.augment.as_augment`; `copies` is
+        how many times each does so, beside its clip as it is.
     threshold
         Least probability of a word that is reported by `spot`, 0 to 1.
     penalty
@@ -110,17 +101,17 @@ class KeywordRecognizer(Estimator):
     def __init__(
         self,
         features: Pipeline | None = None,
-        hidden: Sequence[int] = (256,),
+        hidden: Sequence[int] = (512,),
         *,
         sr: int | None = None,
         n_states: int = 6,
         n_networks: int = 1,
-        dropout: float = 0.3,
+        dropout: float = 0.4,
         optimizer: Any = "adam",
-        epochs: int = 8,
+        epochs: int = 4,
         batch_size: int | None = 128,
         augment: Any = AUGMENT,
-        threshold: float = 0.5,
+        threshold: float = 0.3,
         penalty: float = 10.0,
         unknown: str = "unknown",
         seed: int = 0,
@@ -226,14 +217,7 @@ class KeywordRecognizer(Estimator):
         self.shortest_ = SHORTEST * float(np.percentile(lengths, 5))
 
     def _rows(self, words: list[Heard], others: list[Any], augment: Augment) -> TrainingRows:
-        pipeline, rng = self.pipeline_, generator(self.seed, 2**35)
-        seconds = sum(len(heard.y) for heard in words) / pipeline.sr
-        quiet = [*made_up_background(0.2 * seconds, pipeline.sr, self.seed)]
-        quiet += pieces(others, seconds, pipeline.sr, self.seed) if others else []
-        strung = [(heard, copy) for copy in range(augment.copies) for heard in strings(words, pipeline.sr, rng)]
-        heard: list[tuple[Heard, Any]] = [(item, None) for item in (*words, *quiet)]
-        heard += [through(item, augment, pipeline.sr, copy) for item, copy in strung]
-        heard += [through(item, augment, pipeline.sr, 0) for item in (quiet if augment.copies else [])]
+        heard, pipeline = lessons(words, others, augment, self.pipeline_.sr, self.seed), self.pipeline_
         return training_rows(heard, pipeline, augment.pipeline(pipeline), len(self.classes_), self.n_states)
 
     def _train(self, rows: TrainingRows, callbacks: Sequence[Callback], **options: Any) -> None:
@@ -252,6 +236,8 @@ class KeywordRecognizer(Estimator):
 
     def predict(self, sounds: Any) -> NDArray[Any]:
         """The word of each clip, or `unknown`: array (n_sounds,) of labels.
+
+        Each clip is heard at five speeds, 0.85 to 1.17, as a shorter or longer vocal tract would say it.
 
         Parameters
         ----------

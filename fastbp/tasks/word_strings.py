@@ -19,7 +19,7 @@ RANGE_DB = 40.0  # what is further under the loudest frames of a clip is not the
 FRAME_SECONDS, STEP_SECONDS = 0.025, 0.010  # of the search for where a word begins and ends
 LONGEST_STRING, LONGEST_GAP, MARGIN = 4, 0.5, 0.03  # words; seconds between them; seconds kept around each
 PIECE = 2.0  # seconds of background at a time
-MADE_UP_SECONDS = 30.0  # of made-up background, at least
+MADE_UP_SHARE, MADE_UP_SECONDS = 0.2, 30.0  # of made-up background: of the time of the words, and at least
 
 
 class Heard(NamedTuple):
@@ -112,6 +112,24 @@ def pieces(waveforms: Sequence[Float32], seconds: float, sr: float, seed: int) -
         y = waveforms[which]
         start = min(place - int(ends[which] - len(y)), max(len(y) - length, 0))
         yield Heard(y[start : start + length], ())
+
+
+def lessons(
+    words: Sequence[Heard], others: Sequence[Float32], augment: Augment, sr: int, seed: int
+) -> list[tuple[Heard, np.random.Generator | None]]:
+    """Words and background as they are, then words alone and in strings through each copy of the augmentation.
+
+    With what is heard through augmentation goes the generator that its features may be masked by. Background is heard
+    through the first copy alone: there is enough of it.
+    """
+    rng, seconds = generator(seed, 2**35), sum(len(heard.y) for heard in words) / sr
+    quiet = [*made_up_background(MADE_UP_SHARE * seconds, sr, seed)]
+    quiet += pieces(others, seconds, sr, seed) if others else []
+    heard: list[tuple[Heard, Any]] = [(item, None) for item in (*words, *quiet)]
+    for copy in range(augment.copies):
+        items = (*words, *strings(words, sr, rng), *(quiet if copy == 0 else ()))
+        heard += [through(item, augment, sr, copy) for item in items]
+    return heard
 
 
 class TrainingRows(NamedTuple):
