@@ -57,6 +57,15 @@ def test_new_voices_are_understood(model):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+def test_a_clip_too_short_at_some_speeds_is_heard_at_the_others(model):
+    """As long as the shortest path through a word: played faster there is none."""
+    n = model.n_states * model._least * model.pipeline_.hop_length
+    y = clip("rise", np.random.default_rng(2))[:n]
+    (short,) = model.predict_proba([y])
+    assert short[:-1].sum() > 0
+    assert model.predict_proba([y[: n // 2]])[0, :-1].sum() == 0
+
+
 def test_what_is_no_word_is_unknown(model):
     rng = np.random.default_rng(1)
     noise = [(0.1 * rng.standard_normal(SR)).astype(np.float32) for _ in range(5)]
