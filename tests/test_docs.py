@@ -22,7 +22,7 @@ import fastbp
 from fastbp import cli, corpus, datasets, tasks
 
 ROOT = Path(__file__).parents[1]
-ELSEWHERE = {"plugins.md", "plugin_abi.md"}  # install plug-ins: test_docs_plugins.py, plugins_abi/
+ELSEWHERE = {"plugins.md", "plugin_abi.md", "report.md"}  # test_docs_plugins.py, plugins_abi/, test_docs_report.py
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 NEEDS = {  # what a block names: the module it needs
