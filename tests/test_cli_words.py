@@ -111,6 +111,6 @@ def test_wrong_usage(words, model, tmp_path, cli):
         cli("train-words", words, "-o", tmp_path / "m.fbp", "--background", tmp_path / "none.wav", "--strict")[0] == 1
     )
     code, _, err = cli("spot", words / "rise" / "0.wav", words)
-    assert code == 1
+    assert code == 2
     assert err.count("\n") == 1
     assert np.isfinite(KeywordRecognizer.load(model).log_priors_).all()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from report_helpers import read
 
+import fastbp
 from fastbp import audio, datasets, history
 from fastbp.cli import main
 from fastbp.report import media, scores
@@ -65,7 +66,7 @@ def test_a_sound_takes_about_what_is_told():
 
 
 def test_the_example_writes_a_page(tmp_path):
-    paths = os.pathsep.join(filter(None, [str(ROOT), *sys.path]))
+    paths = os.pathsep.join([str(Path(fastbp.__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "report.py"], capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": paths, "FASTBP_CACHE": str(tmp_path / "cache")}, check=False,

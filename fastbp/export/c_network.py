@@ -17,6 +17,7 @@ ELEMENTWISE = {
     "silu": "v / (1.0f + expf(-v))",
     "sigmoid": "1.0f / (1.0f + expf(-v))",
     "tanh": "tanhf(v)",
+    "exponential": "expf(v)",
     "softplus": "fmaxf(v, 0.0f) + log1pf(expf(-fabsf(v)))",
 }
 WITH_OPTION = ("leaky_relu", "elu")

@@ -21,6 +21,7 @@ ACTIVATIONS = {
     "silu": "x * np.exp(-np.logaddexp(0, -x))",
     "sigmoid": "np.exp(-np.logaddexp(0, -x))",
     "tanh": "np.tanh(x)",
+    "exponential": "np.exp(x)",
     "softplus": "np.logaddexp(0, x)",
     "softmax": "softmax(x)",
 }

@@ -57,6 +57,7 @@ _ACTIVATIONS: dict[str, Callable[[Graph, Value, float], Value]] = {
     "silu": lambda graph, x, a: graph.node("Mul", x, graph.node("Sigmoid", x)),
     "sigmoid": lambda graph, x, a: graph.node("Sigmoid", x),
     "tanh": lambda graph, x, a: graph.node("Tanh", x),
+    "exponential": lambda graph, x, a: graph.node("Exp", x),
     "softplus": lambda graph, x, a: graph.node("Softplus", x),
     "softmax": lambda graph, x, a: graph.node("Softmax", x, axis=-1),
 }

@@ -101,7 +101,9 @@ LOSS_CASES = {
     "sparse_logits": loss("sparse_categorical_crossentropy", "linear", "classes", from_logits=True),
 }
 
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "softplus", "softmax")
+ACTIVATIONS = (
+    *("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "exponential", "softplus", "softmax"),
+)
 
 LAYER_CASES = {f"hidden_{name}": Case(activation=name, hyper={"learning_rate": 0.01}) for name in ACTIVATIONS} | {
     "sample_weight": Case(weighted=True, hyper={"learning_rate": 0.01}),
