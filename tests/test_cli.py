@@ -16,7 +16,7 @@ import pytest
 
 import fastbp
 from fastbp import audio, datasets, registry, testing
-from fastbp.cli import COMMANDS, main
+from fastbp.cli import COMMANDS
 from fastbp.cli.plugins import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,18 +29,6 @@ def program(*words, **options):
     environment = {**os.environ, "PYTHONPATH": paths, **options.pop("env", {})}
     command = [sys.executable, "-m", "fastbp", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, **options)
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run the program in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope="module")

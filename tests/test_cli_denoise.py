@@ -16,18 +16,6 @@ from denoiser_sounds import SR, hiss, voice, write
 QUICK = ("--sr", SR, "--hidden", "8", "--epochs", 1, "--mixtures", 4, "--duration", 0.5)
 
 
-@pytest.fixture
-def cli(capsys):
-    """Run the program in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("sounds")

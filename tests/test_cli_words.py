@@ -33,18 +33,6 @@ QUICK = (
 SAID = ["rise", "wave", "down"]
 
 
-@pytest.fixture
-def cli(capsys):
-    """Run the program in this process: (exit code, stdout, stderr)."""
-
-    def run(*words):
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     return write(tmp_path_factory.mktemp("cli") / "words", 10, seed=0)

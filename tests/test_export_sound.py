@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fastbp import corpus, datasets, export
-from fastbp.cli import main
 from fastbp.errors import ArgumentError, FastbpError, NotBuiltError
 from fastbp.export.operations import program_of
 from fastbp.features import (
@@ -264,15 +263,6 @@ def test_classes_with_names_of_any_kind(clips, tmp_path):
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cli(capsys):
-    def run(*words):
-        capsys.readouterr()
-        return main([str(word) for word in words]), *capsys.readouterr()
-
-    return run
 
 
 def test_the_command_writes_and_tells(cli, classifier, clips, tmp_path):
