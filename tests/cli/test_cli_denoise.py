@@ -10,7 +10,7 @@ from fastbp import audio
 from fastbp.cli import main
 from fastbp.tasks import Denoiser
 
-sys.path.insert(0, str(Path(__file__).parent / "tasks"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
 from denoiser_sounds import SR, hiss, voice, write
 
 QUICK = ("--sr", SR, "--hidden", "8", "--epochs", 1, "--mixtures", 4, "--duration", 0.5)

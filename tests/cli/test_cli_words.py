@@ -13,7 +13,7 @@ from fastbp import audio
 from fastbp.cli import main
 from fastbp.tasks import KeywordRecognizer
 
-sys.path.insert(0, str(Path(__file__).parent / "tasks"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
 from word_sounds import SR, WORDS, sentence, write
 
 QUICK = (
