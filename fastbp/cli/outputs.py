@@ -20,8 +20,11 @@ def in_folder(files: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
 
 
 def file_or_folder(files: Sequence[Path], output: Path, suffix: str) -> list[Path]:
-    """`output` itself where it has a suffix and there is one file; else `in_folder`."""
+    """`output` itself where it has a suffix and there is one file; else `in_folder`. A sound is never written over."""
     if len(files) == 1 and output.suffix and not output.is_dir():
+        if output.resolve() == files[0].resolve():
+            raise ArgumentError(f"{output} is the file to be read; write to another one, the original is needed.")
+        output.parent.mkdir(parents=True, exist_ok=True)
         return [output]
     return in_folder(files, output, suffix)
 

@@ -9,6 +9,7 @@ from fastbp.cli.options import Arguments, add_command, model_file, number, posit
 from fastbp.errors import ArgumentError, AudioError
 
 FORMATS = ("text", "json", "csv", "audacity", "rttm")
+OUTPUT_HELP = "file to write, or folder for one file for each sound (default: print)"
 SETTINGS = ("hop", "min_duration", "smoothing", "switch_penalty")
 
 
@@ -35,7 +36,7 @@ def add_parser(commands: Any) -> None:
         "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="write one file for each sound into DIR")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help=OUTPUT_HELP)
     parser.add_argument("--hop", metavar="S", type=positive, help="seconds from decision to decision (default: 0.25)")
     parser.add_argument("--min-duration", metavar="S", type=number(0, 1e6), help="shortest segment (default: 0.5)")
     parser.add_argument(
@@ -56,13 +57,13 @@ def run(arguments: Arguments) -> int:
 
 def write_timelines(segments_of: Callable[[Path], Any], arguments: Arguments) -> int:
     """The segments of all files, as the options say; 1 if any of them could not be used."""
-    from fastbp.cli.outputs import in_folder
+    from fastbp.cli.outputs import file_or_folder
     from fastbp.cli.predict import sound_files
     from fastbp.tasks.timelines import FORMATS
 
     files, form = sound_files(arguments.files), FORMATS[arguments.format]
-    folder = arguments.output
-    targets = [None] * len(files) if folder is None else in_folder(files, folder, form.suffix)
+    output = arguments.output
+    targets = [None] * len(files) if output is None else file_or_folder(files, output, form.suffix)
     found, failed = [], False
     for file, target in zip(files, targets):
         try:
@@ -75,6 +76,6 @@ def write_timelines(segments_of: Callable[[Path], Any], arguments: Arguments) ->
             found.append(timeline)
         else:
             target.write_text(form.write([timeline]), encoding="utf-8")
-    if arguments.output is None and (found or not failed):
+    if output is None and (found or not failed):
         print(form.write(found), end="")
     return 1 if failed else 0

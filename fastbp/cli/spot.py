@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fastbp.cli.options import Arguments, add_command, model_file, number
-from fastbp.cli.segment import FORMATS, write_timelines
+from fastbp.cli.segment import FORMATS, OUTPUT_HELP, write_timelines
 
 SETTINGS = ("threshold", "penalty")
 
@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
         "files", metavar="FILE", nargs="+", type=Path, help="sound file, or folder of them (at any depth)"
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="write one file for each sound into DIR")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, help=OUTPUT_HELP)
     parser.add_argument("--threshold", metavar="P", type=number(0, 1), help="least probability (default: the model's)")
     parser.add_argument("--penalty", metavar="X", type=number(0, 1e6),
                         help="nats of evidence that a word needs to begin (default: the model's)")  # fmt: skip

@@ -46,6 +46,21 @@ def test_segment_writes_a_file_for_each_sound(trained, clips, tmp_path, cli):
     assert "written for two sounds" in err
 
 
+def test_segment_writes_the_file_that_is_named(trained, clips, tmp_path, cli):
+    sound = next((clips / "music").glob("*.wav"))
+    printed = cli("segment", trained[0], sound, "--format", "csv")[1]
+    assert cli("segment", trained[0], sound, "--format", "csv", "-o", tmp_path / "new" / "out.csv") == (0, "", "")
+    assert (tmp_path / "new" / "out.csv").read_text(encoding="utf-8") == printed
+
+
+def test_segment_does_not_write_over_the_sound(trained, clips, cli):
+    sound = next((clips / "music").glob("*.wav"))
+    before = sound.read_bytes()
+    code, _, err = cli("segment", trained[0], sound, "-o", sound)
+    assert (code, sound.read_bytes()) == (1, before)
+    assert "is the file to be read" in err
+
+
 def test_segment_with_nothing_that_can_be_used(trained, tmp_path, cli):
     code, out, err = cli("segment", trained[0], tmp_path / "nope.wav", "--format", "csv")
     assert (code, out, err.count("\n")) == (1, "", 1)
