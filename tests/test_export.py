@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp import Activation, BatchNormalization, Dense, Dropout, LayerNormalization, Sequential, export
+from fastbp import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Input,
+    LayerNormalization,
+    Sequential,
+    StatisticsPooling,
+    TimeContext,
+    export,
+)
 from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, MissingExtraError, NotBuiltError
 from fastbp.export.operations import program_of, run
 from fastbp.export.quantising import quantised
@@ -105,6 +116,35 @@ LAYERS = {
 def test_every_layer(way, layers, tmp_path):
     model, x = shaken(layers), rows()
     assert_same(way(model, tmp_path / "net")(x), model.predict(x))
+
+
+SEQUENCES = {
+    "time delay": [
+        *(TimeContext((-2, 0, 1)), Dense(8, activation="relu"), BatchNormalization(), LayerNormalization()),
+        *(TimeContext((0, 2)), Dense(6, activation="tanh"), Dropout(0.5), StatisticsPooling(), Dense(3, "softmax")),
+    ],
+    "pooled at once": [StatisticsPooling(), Dense(2)],
+    "pooled last": [Dense(5, activation="softmax"), StatisticsPooling()],
+    "changed in place": [Activation("tanh"), LayerNormalization(), TimeContext((-1, 0)), StatisticsPooling(1e-3)],
+    "no pooling": [TimeContext((0, 4)), Dense(4), TimeContext((0, 1)), Dense(2)],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("layers", SEQUENCES.values(), ids=SEQUENCES)
+def test_sequences(way, layers, tmp_path):
+    n_frames = 6 if layers is SEQUENCES["no pooling"] else 11
+    model, x = shaken([Input((n_frames, 4)), *layers], None), rows(20, n_frames * 4)
+    assert_same(way(model, tmp_path / "net")(x), model.predict(x))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_int8_of_sequences(way, tmp_path):
+    model, x = shaken([Input((11, 4)), *SEQUENCES["time delay"]], None), rows(200, 44)
+    program, loss = quantised(program_of(model), x)
+    assert loss.difference < 0.05
+    found = way(model, tmp_path / "net", calibrate=x.reshape(200, 11, 4))(x)
+    assert np.mean(np.abs(found - run(program.operations, x)).max(axis=1) <= 1e-6) > 0.9
 
 
 @pytest.mark.parametrize("way", [in_numpy, in_onnx])

@@ -18,10 +18,15 @@ from fastbp.export.frontend import (
     Spectrum,
     no_form,
 )
-from fastbp.features.steps import percent_of
+from fastbp.features.steps import lag_of, percent_of
 
 MOST_FFT = 2**15  # whose bins an int16_t can count
-NEEDS = {"contrast": ("sorted",), "percentile": ("sorted",), "std": ("mean",)}  # functions that others call
+NEEDS = {
+    "contrast": ("sorted",),
+    "percentile": ("sorted",),
+    "std": ("mean",),
+    "lag": ("mean", "std"),
+}  # functions that others call
 
 
 class Front(Parts):
@@ -212,6 +217,9 @@ def _statistic(parts: Front, stat: str, column: str) -> str:
     if (value := percent_of(stat)) is not None:
         parts.use("percentile")
         return f"percentile({column}, {number(value)})"
+    if (lag := lag_of(stat)) is not None:
+        parts.use("lag")
+        return f"lag({column}, {lag})"
     parts.use(stat)
     return f"{stat}({column})"
 

@@ -22,7 +22,7 @@ from fastbp.features import (
 from fastbp.features.base import Feature
 from fastbp.features.parameters import LOGS
 from fastbp.features.pipeline import TARGET_LEVEL
-from fastbp.features.steps import MOMENTS, percent_of
+from fastbp.features.steps import MOMENTS, lag_of, percent_of
 from fastbp.tasks.windows import Windows
 
 Float64 = NDArray[np.float64]
@@ -203,7 +203,12 @@ def _pooled(pooling: Pooling, layout: Any) -> list[tuple[int, int, str]]:
     found = []
     for columns, stats in pooling._groups(layout, len(layout)):
         for stat in stats:
-            if unknown := [part for part in stat.split("-") if part not in MOMENTS and percent_of(part) is None]:
-                raise no_form(f"the statistic {unknown[0]!r}", f"{', '.join(MOMENTS)} and percentiles can be exported")
+            if unknown := [part for part in stat.split("-") if not _has_form(part)]:
+                known = f"{', '.join(MOMENTS)}, percentiles and lags can be exported"
+                raise no_form(f"the statistic {unknown[0]!r}", known)
             found.append((columns.start, columns.stop - columns.start, stat))
     return found
+
+
+def _has_form(stat: str) -> bool:
+    return stat in MOMENTS or percent_of(stat) is not None or lag_of(stat) is not None

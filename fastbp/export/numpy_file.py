@@ -8,8 +8,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.export.c_text import lines
 from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level
-from fastbp.export.operations import Activate, Affine, Clip, Dense, DenseInt8, LayerNorm, Program, shape_of
-from fastbp.features.steps import percent_of
+from fastbp.export.operations import (
+    Activate,
+    Affine,
+    Clip,
+    Dense,
+    DenseInt8,
+    Frames,
+    LayerNorm,
+    Moments,
+    Neighbours,
+    Program,
+    shape_of,
+)
+from fastbp.features.steps import lag_of, percent_of
 
 # of x, with the option a
 ACTIVATIONS = {
@@ -32,6 +44,9 @@ HELPERS = {
     "layer_norm": "def layer_norm(x, gamma, beta, epsilon):\n"
     "    scale = 1 / np.sqrt(x.var(axis=1, keepdims=True) + epsilon)\n"
     "    return (x - x.mean(axis=1, keepdims=True)) * scale * gamma + beta\n",
+    "lag": "def lag(x, n):\n    mean, std = x.mean(axis=0), x.std(axis=0)\n"
+    "    z = (x - mean) / np.where(std <= 1e-6 * np.abs(mean) + 1e-30, np.inf, std)\n"
+    "    return np.sum(z[n:] * z[:-n], axis=0) / max(len(z) - n, 1)\n",
     "contrast": "def contrast(x, n, floor):\n    x = np.sort(x, axis=1)\n"
     "    high, low = x[:, -n:].mean(axis=1), x[:, :n].mean(axis=1)\n"
     "    return 10 * np.log10(np.maximum(high, floor) / np.maximum(low, floor))[:, None]\n",
@@ -127,6 +142,22 @@ def _activate(text: _Text, op: Activate, i: int) -> list[str]:
     return [f"x = {ACTIVATIONS[op.name].format(a=repr(op.option))}"]
 
 
+def _neighbours(text: _Text, op: Neighbours, i: int) -> list[str]:
+    n_left = op.n_frames - op.offsets[-1]
+    return [
+        f"x = x.reshape(-1, {op.n_frames}, {op.n})",
+        f"x = np.concatenate([x[:, i : i + {n_left}] for i in {op.offsets}], axis=2)",
+        f"x = x.reshape(-1, {op.n * len(op.offsets)})",
+    ]
+
+
+def _moments(text: _Text, op: Moments, i: int) -> list[str]:
+    return [
+        f"x = x.reshape(-1, {op.n_frames}, {op.n})",
+        f"x = np.concatenate([x.mean(axis=1), np.sqrt(x.var(axis=1) + {op.epsilon!r})], axis=1)",
+    ]
+
+
 _WRITERS: dict[type, Callable[[_Text, Any, int], list[str]]] = {
     Dense: _dense,
     DenseInt8: _dense_int8,
@@ -134,6 +165,9 @@ _WRITERS: dict[type, Callable[[_Text, Any, int], list[str]]] = {
     Clip: lambda text, op, i: [f"x = np.clip(x, {-op.limit!r}, {op.limit!r})"],
     LayerNorm: _layer_norm,
     Activate: _activate,
+    Frames: lambda text, op, i: [f"x = x.reshape(-1, {op.n})"],
+    Neighbours: _neighbours,
+    Moments: _moments,
 }
 
 
@@ -155,7 +189,11 @@ def _front_functions(text: _Text, front: FrontEnd) -> list[str]:
     columns = [line for first, _, c in front.columns for line in _COLUMNS[type(c)](text, c, first, front)]
     names = ", ".join(f"columns_{first}" for first, _, _ in front.columns)
     lines += [*columns, f"rows = np.concatenate([{names}], axis=1)", "changes = np.diff(rows, axis=0)"]
-    lines += ["return np.concatenate([", *(f"    {line}," for line in _pooled(front)), "])[None].astype(np.float32)"]
+    lines += [
+        "return np.concatenate([",
+        *(f"    {line}," for line in _pooled(text, front)),
+        "])[None].astype(np.float32)",
+    ]
     body = "\n".join(f"    {line}" for line in lines)
     return [
         f"def features(samples):\n{body}\n\n",
@@ -230,14 +268,18 @@ _STATISTICS = {
 }
 
 
-def _pooled(front: FrontEnd) -> Iterator[str]:
+def _pooled(text: _Text, front: FrontEnd) -> Iterator[str]:
     for first, n, stat in front.pooled:
         part = f"[:, {first} : {first + n}]"
         changes = f"changes{part}" if front.n_frames > 1 else f"np.zeros_like(rows{part})"
         places = {"x": f"rows{part}", "d": changes}
-        yield " - ".join(_statistic(name).format(**places) for name in stat.split("-"))
+        yield " - ".join(_statistic(text, name).format(**places) for name in stat.split("-"))
 
 
-def _statistic(name: str) -> str:
-    value = percent_of(name)
-    return _STATISTICS[name] if value is None else f"np.percentile({{x}}, {value!r}, axis=0)"
+def _statistic(text: _Text, name: str) -> str:
+    if (value := percent_of(name)) is not None:
+        return f"np.percentile({{x}}, {value!r}, axis=0)"
+    if (lag := lag_of(name)) is not None:
+        text.use("lag")
+        return f"lag({{x}}, {lag})"
+    return _STATISTICS[name]

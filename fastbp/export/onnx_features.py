@@ -20,7 +20,7 @@ from fastbp.export.frontend import (
     no_form,
 )
 from fastbp.export.onnx_graph import Graph, Value
-from fastbp.features.steps import percent_of
+from fastbp.features.steps import lag_of, percent_of
 
 FLOAT = 1  # ONNX's number of the type
 
@@ -153,6 +153,7 @@ class _Statistics:
     def __init__(self, graph: Graph, rows: Value, front: FrontEnd) -> None:
         self.graph, self.rows, self.front = graph, rows, front
         self.found: dict[str, Value] = {}
+        self.standard: Value = ""
 
     def slice(self, stat: str, first: int, n: int) -> Value:
         """A statistic, or the difference of some, of n columns."""
@@ -163,9 +164,15 @@ class _Statistics:
 
     def _of(self, stat: str) -> Value:
         if stat not in self.found:
-            value = percent_of(stat)
-            self.found[stat] = _STATISTICS[stat](self) if value is None else self._percentile(value)
+            self.found[stat] = self._written(stat)
         return self.found[stat]
+
+    def _written(self, stat: str) -> Value:
+        if (value := percent_of(stat)) is not None:
+            return self._percentile(value)
+        if (lag := lag_of(stat)) is not None:
+            return self._lag(lag)
+        return _STATISTICS[stat](self)
 
     def over_time(self, kind: str, x: Value) -> Value:
         return self.graph.node(kind, x, axes=[2], keepdims=0)
@@ -180,6 +187,24 @@ class _Statistics:
             return self.graph.node("Sub", self.rows, self.rows)
         parts = (_part(self.graph, self.rows, first, end, 2) for first, end in ((1, 2**31), (0, -1)))
         return self.graph.node("Sub", *parts)
+
+    def _lag(self, lag: int) -> Value:
+        """Correlation with the rows so many frames later."""
+        if lag >= self.front.n_frames:
+            return self.graph.node("Mul", self._of("mean"), self.graph.constant(0.0))
+        if not self.standard:
+            self.standard = self._standardised()
+        parts = (_part(self.graph, self.standard, first, end, 2) for first, end in ((lag, 2**31), (0, -lag)))
+        return self.over_time("ReduceMean", self.graph.node("Mul", *parts))
+
+    def _standardised(self) -> Value:
+        """Rows with mean 0 and variance 1; zeros where they do not change."""
+        graph, axis = self.graph, self.graph.integers(2)
+        mean, std = (graph.node("Unsqueeze", self._of(stat), axis) for stat in ("mean", "std"))
+        least = graph.node("Mul", graph.node("Abs", mean), graph.constant(1e-6))
+        still = graph.node("LessOrEqual", std, graph.node("Add", least, graph.constant(1e-30)))
+        scaled = graph.node("Div", graph.node("Sub", self.rows, mean), std)
+        return graph.node("Where", still, graph.constant(0.0), scaled)
 
     def _percentile(self, value: float) -> Value:
         n = self.front.n_frames

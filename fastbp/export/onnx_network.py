@@ -7,7 +7,18 @@ import numpy as np
 
 from fastbp._kernels.reference import SELU_ALPHA, SELU_SCALE
 from fastbp.export.onnx_graph import Graph, Value
-from fastbp.export.operations import Activate, Affine, Clip, Dense, DenseInt8, LayerNorm, Operation
+from fastbp.export.operations import (
+    Activate,
+    Affine,
+    Clip,
+    Dense,
+    DenseInt8,
+    Frames,
+    LayerNorm,
+    Moments,
+    Neighbours,
+    Operation,
+)
 
 
 def network(graph: Graph, x: Value, operations: Sequence[Operation]) -> Value:
@@ -42,6 +53,29 @@ def _layer_norm(graph: Graph, x: Value, op: LayerNorm) -> Value:
     return graph.node("LayerNormalization", x, gamma, beta, axis=-1, epsilon=op.epsilon)
 
 
+def _frames(graph: Graph, x: Value, op: Frames) -> Value:
+    return graph.node("Reshape", x, graph.integers(-1, op.n))
+
+
+def _neighbours(graph: Graph, x: Value, op: Neighbours) -> Value:
+    x, n_left, axis = _sequences(graph, x, op), op.n_frames - op.offsets[-1], graph.integers(1)
+    parts = [graph.node("Slice", x, graph.integers(a), graph.integers(a + n_left), axis) for a in op.offsets]
+    return graph.node("Reshape", graph.node("Concat", *parts, axis=2), graph.integers(-1, op.n * len(parts)))
+
+
+def _moments(graph: Graph, x: Value, op: Moments) -> Value:
+    x = _sequences(graph, x, op)
+    mean = graph.node("ReduceMean", x, axes=[1])
+    off = graph.node("Sub", x, mean)
+    variance = graph.node("ReduceMean", graph.node("Mul", off, off), axes=[1])
+    std = graph.node("Sqrt", graph.node("Add", variance, graph.constant(op.epsilon)))
+    return graph.node("Reshape", graph.node("Concat", mean, std, axis=2), graph.integers(-1, 2 * op.n))
+
+
+def _sequences(graph: Graph, x: Value, op: Neighbours | Moments) -> Value:
+    return graph.node("Reshape", x, graph.integers(-1, op.n_frames, op.n))
+
+
 def _gelu(graph: Graph, x: Value, option: float) -> Value:
     """x / 2 * (1 + erf(x / sqrt(2)))"""
     erf = graph.node("Erf", graph.node("Mul", x, graph.constant(0.5**0.5)))
@@ -67,5 +101,8 @@ _WRITERS: dict[type, Callable[[Graph, Value, Any], Value]] = {
     Affine: _affine,
     Clip: _clip,
     LayerNorm: _layer_norm,
+    Frames: _frames,
+    Neighbours: _neighbours,
+    Moments: _moments,
     Activate: lambda graph, x, op: _ACTIVATIONS[op.name](graph, x, op.option),
 }

@@ -68,7 +68,29 @@ class Activate(NamedTuple):
     option: float
 
 
-Operation = Dense | DenseInt8 | Affine | Clip | LayerNorm | Activate
+class Frames(NamedTuple):
+    """Rows of whole sequences become rows of n values each, a frame; all but the next two take frames one by one."""
+
+    n: int
+
+
+class Neighbours(NamedTuple):
+    """Of sequences of n_frames frames of n values, each with those that are `offsets` later, side by side."""
+
+    offsets: tuple[int, ...]
+    n_frames: int
+    n: int
+
+
+class Moments(NamedTuple):
+    """Of n_frames frames of n values the mean, then ``sqrt(variance + epsilon)``: one row (2 n,) for a sequence."""
+
+    n_frames: int
+    n: int
+    epsilon: float
+
+
+Operation = Dense | DenseInt8 | Affine | Clip | LayerNorm | Activate | Frames | Neighbours | Moments
 
 
 @dataclass(frozen=True)
@@ -144,15 +166,15 @@ def classifier_of(model: Any) -> Any:
 
 
 def _layers(model: Sequential) -> list[Operation]:
-    found: list[Operation] = []
-    for layer, n_in in model.placed():
+    found: list[Operation] = [Frames(model.widths[0])] if model.n_frames > 1 else []
+    for (layer, n_in), n_frames in zip(model.placed(), model.frames):
         if layer.kind not in _OPERATIONS:
             raise ArgumentError(
                 f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported; {', '.join(_OPERATIONS)} can."
             )
         tensors = {t.name: model[f"{layer.name}/{t.name}"] for t in [*layer.parameters(n_in), *layer.statistics(n_in)]}
         _refuse_non_finite(layer.name, tensors)
-        found += _OPERATIONS[layer.kind](layer, tensors, n_in)
+        found += _OPERATIONS[layer.kind](layer, tensors, n_in, n_frames)
     return _folded(found)
 
 
@@ -179,7 +201,7 @@ def _activation(name: str, option: float) -> list[Operation]:
     return [] if name == "linear" else [Activate(name, option)]
 
 
-def _dense(layer: Any, tensors: dict[str, Float32], n_in: int) -> list[Operation]:
+def _dense(layer: Any, tensors: dict[str, Float32], n_in: int, n_frames: int) -> list[Operation]:
     bias = tensors.get("bias", np.zeros(layer.units, np.float32))
     return [Dense(tensors["kernel"], bias), *_activation(*layer.activation)]
 
@@ -188,18 +210,24 @@ def _scale_of(tensors: dict[str, Float32], n_in: int) -> tuple[Float32, Float32]
     return tensors.get("gamma", np.ones(n_in, np.float32)), tensors.get("beta", np.zeros(n_in, np.float32))
 
 
-def _batch_normalization(layer: Any, tensors: dict[str, Float32], n_in: int) -> list[Operation]:
+def _batch_normalization(layer: Any, tensors: dict[str, Float32], n_in: int, n_frames: int) -> list[Operation]:
     gamma, beta = _scale_of(tensors, n_in)
     factor = gamma / np.sqrt(tensors["moving_variance"].astype(np.float64) + layer.epsilon)
     return [Affine(tensors["moving_mean"], factor.astype(np.float32), beta)]
 
 
-_OPERATIONS: dict[str, Callable[[Any, dict[str, Float32], int], list[Operation]]] = {
+def _time_context(layer: Any, tensors: dict[str, Float32], n_in: int, n_frames: int) -> list[Operation]:
+    return [Neighbours(tuple(offset - layer.offsets[0] for offset in layer.offsets), n_frames, n_in)]
+
+
+_OPERATIONS: dict[str, Callable[[Any, dict[str, Float32], int, int], list[Operation]]] = {
     "dense": _dense,
-    "activation": lambda layer, tensors, n_in: _activation(*layer.activation),
-    "dropout": lambda layer, tensors, n_in: [],
+    "activation": lambda layer, tensors, n_in, n_frames: _activation(*layer.activation),
+    "dropout": lambda layer, tensors, n_in, n_frames: [],
     "batch_normalization": _batch_normalization,
-    "layer_normalization": lambda layer, tensors, n_in: [LayerNorm(*_scale_of(tensors, n_in), layer.epsilon)],
+    "layer_normalization": lambda layer, tensors, n_in, n_frames: [LayerNorm(*_scale_of(tensors, n_in), layer.epsilon)],
+    "time_context": _time_context,
+    "statistics_pooling": lambda layer, tensors, n_in, n_frames: [Moments(n_frames, n_in, layer.epsilon)],
 }
 
 
@@ -221,6 +249,15 @@ def _layer_norm(op: LayerNorm, x: Float32) -> Any:
     return reference.layer_normalization_forward(rows, gamma, beta, op.epsilon)[0]
 
 
+def _neighbours(op: Neighbours, x: Float32) -> Any:
+    found = reference.time_context_forward(x.reshape(-1, op.n_frames, op.n).astype(np.float64), op.offsets)
+    return found.reshape(-1, found.shape[2])
+
+
+def _moments(op: Moments, x: Float32) -> Any:
+    return reference.statistics_pooling_forward(x.reshape(-1, op.n_frames, op.n).astype(np.float64), op.epsilon)
+
+
 APPLY: dict[type, Callable[[Any, Float32], Any]] = {
     Dense: lambda op, x: x @ op.kernel + op.bias,
     DenseInt8: _dense_int8,
@@ -228,6 +265,9 @@ APPLY: dict[type, Callable[[Any, Float32], Any]] = {
     Clip: lambda op, x: np.clip(x, -op.limit, op.limit),
     LayerNorm: _layer_norm,
     Activate: lambda op, x: reference.activation(op.name, x.astype(np.float64), op.option),
+    Frames: lambda op, x: x.reshape(-1, op.n),
+    Neighbours: _neighbours,
+    Moments: _moments,
 }
 
 

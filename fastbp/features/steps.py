@@ -173,7 +173,7 @@ def _checked_stats(names: Sequence[str]) -> tuple[str, ...]:
         raise ArgumentTypeError(f"stats={names!r} cannot be used; give a list of names such as ['mean', 'std'].")
     for name in names:
         for part in name.split("-"):
-            if part not in (*MOMENTS, *FUNCTIONALS) and percent_of(part) is None and _lag(part) is None:
+            if part not in (*MOMENTS, *FUNCTIONALS) and percent_of(part) is None and lag_of(part) is None:
                 known = ", ".join((*MOMENTS, *FUNCTIONALS))
                 raise UnknownNameError(f"No statistic is called {part!r}; use {known}, median, p0 to p100, lag1, ...")
     return tuple(names)
@@ -190,7 +190,8 @@ def percent_of(name: str) -> float | None:
     return float(digits) if name[:1] == "p" and digits.isdecimal() and int(digits) <= 100 else None
 
 
-def _lag(name: str) -> int | None:
+def lag_of(name: str) -> int | None:
+    """The number of frames that a statistic correlates over, from 1 to 999; None where it does not."""
     digits = name[3:]
     return int(digits) if name[:3] == "lag" and digits.isdecimal() and 0 < int(digits) < 1000 else None
 
@@ -210,7 +211,7 @@ class _Statistics(dict[str, NDArray[np.float64]]):
             self[name] = first - np.sum(rest, axis=0)
         elif name in FUNCTIONALS:
             self[name] = FUNCTIONALS[name](self.rows.astype(np.float64))
-        elif lag := _lag(name):
+        elif lag := lag_of(name):
             self[name] = self._autocorrelation(lag)
         else:
             self[name] = self._at(percent_of(name) or 0.0)
