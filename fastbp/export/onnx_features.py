@@ -1,6 +1,6 @@
 """The front end of an AudioClassifier as ONNX nodes: rows of samples become rows of inputs of the network.
 
-Values in between are (n_rows, n_columns, n_frames): convolutions see time last.
+Values in between are (n_rows, n_columns, n_frames), time last; those that come before the spectrum are double.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from fastbp.export.frontend import (
 from fastbp.export.onnx_graph import Graph, Value
 from fastbp.features.steps import lag_of, percent_of
 
-FLOAT = 1  # ONNX's number of the type
+FLOAT, DOUBLE = 1, 11  # ONNX's numbers of the types
 
 
 def front_end(graph: Graph, samples: Value, front: FrontEnd) -> Value:
@@ -43,16 +43,19 @@ def front_end(graph: Graph, samples: Value, front: FrontEnd) -> Value:
 
 
 def _levelled(graph: Graph, samples: Value, front: FrontEnd) -> Value:
-    """(n_rows, 1, n_samples): samples brought to the level of the front end; silence stays silence."""
-    y = graph.node("Unsqueeze", samples, graph.integers(1))
+    """(n_rows, 1, n_samples) of double: samples brought to the level of the front end; silence stays silence.
+
+    In float32 the level of a window and its transform were the largest errors of a whole classifier.
+    """
+    y = graph.node("Cast", graph.node("Unsqueeze", samples, graph.integers(1)), to=DOUBLE)
     if front.target is None:
         return y
     if front.normalize == "peak":
         level = graph.node("ReduceMax", graph.node("Abs", y), axes=[2])
     else:
         level = graph.node("Sqrt", graph.node("ReduceMean", graph.node("Mul", y, y), axes=[2]))
-    silent = graph.node("Equal", level, graph.constant(0.0))
-    gain = graph.node("Div", graph.constant(front.target), graph.node("Where", silent, graph.constant(1.0), level))
+    zero, one, target = (graph.constant(value, np.float64) for value in (0.0, 1.0, front.target))
+    gain = graph.node("Div", target, graph.node("Where", graph.node("Equal", level, zero), one, level))
     return graph.node("Mul", y, gain)
 
 
@@ -60,15 +63,18 @@ def _levelled(graph: Graph, samples: Value, front: FrontEnd) -> Value:
 
 
 def _powers(graph: Graph, y: Value, front: FrontEnd) -> dict[int, Value]:
-    """Magnitudes (1) and powers (2) of the short-time spectrum, (n_rows, n_frames, n_bins)."""
+    """Magnitudes (1) and powers (2) of the short-time spectrum of y of double, (n_rows, n_frames, n_bins) of float."""
     spectrum = front.spectrum
     if spectrum is None:
         return {}
     if spectrum.remove_dc or spectrum.pre_emphasis:
         raise no_form("remove_dc or pre_emphasis", "ONNX has no operation for them")
-    bins = graph.node("STFT", _padded(graph, y, front, spectrum), graph.constant(front.hop_length, np.int64),
-                      graph.constant(_window(spectrum)), onesided=1)  # fmt: skip
-    power = graph.node("ReduceSum", graph.node("Mul", bins, bins), graph.integers(-1), keepdims=0)
+    window = graph.constant(_window(spectrum), np.float64)
+    bins = graph.node(
+        "STFT", _padded(graph, y, front, spectrum), graph.constant(front.hop_length, np.int64), window, onesided=1
+    )
+    powers = graph.node("ReduceSum", graph.node("Mul", bins, bins), graph.integers(-1), keepdims=0)
+    power = graph.node("Cast", powers, to=FLOAT)
     return {1: graph.node("Sqrt", power), 2: power}
 
 
@@ -115,9 +121,12 @@ def _extreme(graph: Graph, x: Value, first: int, n: int, m: int, largest: int) -
 
 
 def _over_frames(graph: Graph, x: Value, n: int, front: FrontEnd) -> Value:
-    """Sums of n values from the start of each frame on, over its samples."""
-    ones = graph.constant(np.full((1, 1, n), 1 / front.win_length))
-    return graph.node("Conv", x, ones, strides=[front.hop_length])
+    """Sums of n values of double from the start of each frame on, over its samples, as float."""
+    sums = graph.node("Pad", graph.node("CumSum", x, graph.constant(2, np.int64)), graph.integers(0, 0, 1, 0, 0, 0))
+    ends = (_part(graph, sums, first, first + front.n_samples - front.win_length + 1, 2, front.hop_length)
+            for first in (n, 0))  # fmt: skip
+    mean = graph.node("Div", graph.node("Sub", *ends), graph.constant(front.win_length, np.float64))
+    return graph.node("Cast", mean, to=FLOAT)
 
 
 def _level(graph: Graph, y: Value, columns: Level, front: FrontEnd) -> Value:
@@ -126,13 +135,13 @@ def _level(graph: Graph, y: Value, columns: Level, front: FrontEnd) -> Value:
 
 
 def _crossings(graph: Graph, y: Value, columns: Crossings, front: FrontEnd) -> Value:
-    negative = graph.node("Less", y, graph.constant(-1e-10))
+    negative = graph.node("Less", y, graph.constant(-1e-10, np.float64))
     changes = graph.node("Xor", *(_part(graph, negative, first, end, 2) for first, end in ((1, 2**31), (0, -1))))
-    return _over_frames(graph, graph.node("Cast", changes, to=FLOAT), front.win_length - 1, front)
+    return _over_frames(graph, graph.node("Cast", changes, to=DOUBLE), front.win_length - 1, front)
 
 
-def _part(graph: Graph, x: Value, first: int, end: int, axis: int) -> Value:
-    return graph.node("Slice", x, graph.integers(first), graph.integers(end), graph.integers(axis))
+def _part(graph: Graph, x: Value, first: int, end: int, axis: int, step: int = 1) -> Value:
+    return graph.node("Slice", x, *map(graph.integers, (first, end, axis, step)))
 
 
 _COLUMNS: dict[type[Columns], Callable[[Graph, Any, Any, FrontEnd], Value]] = {
