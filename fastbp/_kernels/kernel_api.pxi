@@ -1,7 +1,7 @@
 # Single kernels as Python functions, for tests and benchmarks. Shapes are the caller's to get right.
 
 cdef class Scratch:
-    """The context a single kernel runs in; used again for the next, since the GIL is held meanwhile."""
+    """The context a single kernel runs in; the thread's next kernel uses it again."""
     cdef Context ctx
     cdef list errors
     cdef float[::1] memory
@@ -27,28 +27,27 @@ cdef class Scratch:
         self.ctx.parts = aligned(&self.parts[0])
         return 0
 
-
-cdef Scratch last_scratch = Scratch(0)
-
-
-cdef Context *make_context(Py_ssize_t n_cols, int n_threads) except NULL:
-    """A context with room for right-hand sides of n_cols columns."""
-    global last_scratch
-    if last_scratch.n_cols < n_cols:
-        last_scratch = Scratch(n_cols)
-    last_scratch.errors.clear()
-    last_scratch.ctx.stop = 0
-    last_scratch.ctx.n_parts = 0
-    last_scratch.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
-    last_scratch.ctx.next_poll = seconds() + POLL_SECONDS
-    return &last_scratch.ctx
+    cdef int raise_errors(self) except -1:
+        """What stopped the kernel: Ctrl-C."""
+        if self.errors:
+            raise self.errors[0]
+        return 0
 
 
-cdef int raise_errors() except -1:
-    """What stopped the last kernel: Ctrl-C."""
-    if last_scratch.errors:
-        raise last_scratch.errors[0]
-    return 0
+cdef object of_thread = threading.local()   # .scratch: what the thread's last kernel ran in
+
+
+cdef Scratch make_scratch(Py_ssize_t n_cols, int n_threads):
+    """This thread's scratch, with room for right-hand sides of n_cols columns."""
+    cdef Scratch scratch = getattr(of_thread, "scratch", None)
+    if scratch is None or scratch.n_cols < n_cols:
+        scratch = of_thread.scratch = Scratch(n_cols)
+    scratch.errors.clear()
+    scratch.ctx.stop = 0
+    scratch.ctx.n_parts = 0
+    scratch.ctx.n_threads = min(max(n_threads, 1), MAX_THREADS)
+    scratch.ctx.next_poll = seconds() + POLL_SECONDS
+    return scratch
 
 
 def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None, out=None, int n_threads=1, int n_parts=0):
@@ -57,19 +56,19 @@ def matmul(const float[:, :] a, const float[:, :] b, const float[::1] bias=None,
     n_parts: 1 to 3 splits both into as many bfloat16 parts, whatever their size."""
     cdef Py_ssize_t m = a.shape[0], k = a.shape[1], n = b.shape[1]
     cdef float[:, ::1] c
-    cdef Context *ctx = make_context(n, n_threads)
+    cdef Scratch scratch = make_scratch(n, n_threads)
     cdef Epilogue done = PLAIN
     if n_parts:
-        last_scratch.split(m, n, k, n_parts)
+        scratch.split(m, n, k, n_parts)
     if out is None:
         out = np.empty((m, n), np.float32)
     c = out
     if bias is not None and n:
         done.bias = &bias[0]
     if m and n:
-        gemm(ctx, m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4,
+        gemm(&scratch.ctx, m, n, k, &a[0, 0] if k else NULL, a.strides[0] // 4, a.strides[1] // 4,
              &b[0, 0] if k else NULL, b.strides[0] // 4, b.strides[1] // 4, &c[0, 0], &done)
-        raise_errors()
+        scratch.raise_errors()
     return out
 
 
@@ -77,27 +76,27 @@ def activation_forward_kernel(str name, z, float alpha=0.0, int n_threads=1):
     """y (n_rows, n_cols) = f(z)."""
     cdef float[:, ::1] zs = z
     cdef float[:, ::1] ys = np.empty_like(z)
-    cdef Context *ctx = make_context(0, n_threads)
+    cdef Scratch scratch = make_scratch(0, n_threads)
     cdef float[::1] log_sums = np.empty(len(z), np.float32)
     cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1], NULL)
     if zs.size:
         a.z = &zs[0, 0]
         a.y = &ys[0, 0]
         a.log_sums = &log_sums[0]
-        activate(&a, zs.shape[0], ctx)
+        activate(&a, zs.shape[0], &scratch.ctx)
     return np.asarray(ys)
 
 
 def activation_backward_kernel(str name, z, y, dy, float alpha=0.0, int n_threads=1):
     """dz (n_rows, n_cols) = f'(z) dy."""
     cdef float[:, ::1] zs = z, ys = y, ds = dy.copy()
-    cdef Context *ctx = make_context(0, n_threads)
+    cdef Scratch scratch = make_scratch(0, n_threads)
     cdef Activation a = Activation(activation_kernel(name), alpha, NULL, NULL, NULL, zs.shape[1], NULL)
     if zs.size:
         a.z = &zs[0, 0]
         a.y = &ys[0, 0]
         a.dy = &ds[0, 0]
-        differentiate(&a, zs.shape[0], ctx)
+        differentiate(&a, zs.shape[0], &scratch.ctx)
     return np.asarray(ds)
 
 
@@ -106,7 +105,7 @@ def loss_kernel(str name, y_true, y_pred, const float[::1] weight=None, dict opt
     cdef float[:, ::1] ps = y_pred, ts = y_true.view(np.float32)
     cdef float[:, ::1] ds = np.zeros_like(y_pred)
     cdef float[::1] values = np.zeros(len(y_pred), np.float32)
-    cdef Context *ctx = make_context(0, n_threads)
+    cdef Scratch scratch = make_scratch(0, n_threads)
     cdef Loss o
     cdef double total = 0
     memset(&o, 0, sizeof(Loss))
@@ -121,14 +120,14 @@ def loss_kernel(str name, y_true, y_pred, const float[::1] weight=None, dict opt
         o.values = &values[0]
         if weight is not None:
             o.weight = &weight[0]
-        total = compute_loss(&o, ctx)
+        total = compute_loss(&o, &scratch.ctx)
     return np.asarray(values), total, np.asarray(ds)
 
 
 def optimizer_kernel(str name, float[::1] params, float[::1] grads, float[:, ::1] slots, uint64_t t, dict hyper,
                      Py_ssize_t[:, ::1] blocks=None, int n_threads=1):
     """One step in place, number t from 1."""
-    cdef Context *ctx = make_context(0, n_threads)
+    cdef Scratch scratch = make_scratch(0, n_threads)
     cdef Optimizer o
     cdef Py_ssize_t i
     memset(&o, 0, sizeof(Optimizer))
@@ -147,17 +146,17 @@ def optimizer_kernel(str name, float[::1] params, float[::1] grads, float[:, ::1
         o.blocks = <const fastbp_block *>&blocks[0, 0]
         o.n_blocks = blocks.shape[0]
     with nogil:
-        optimizer_step(&o, ctx)
+        optimizer_step(&o, &scratch.ctx)
 
 
 def dropout_mask(Py_ssize_t n_rows, Py_ssize_t n_cols, double rate, uint64_t seed, uint32_t step, uint32_t layer, int n_threads=1):
     """mask (n_rows, n_cols): 1 / (1 - rate) where kept, else 0."""
     cdef float[:, ::1] mask = np.empty((n_rows, n_cols), np.float32)
-    cdef Context *ctx = make_context(0, n_threads)
+    cdef Scratch scratch = make_scratch(0, n_threads)
     cdef Dropout d = Dropout(NULL, n_rows * n_cols, seed, step, layer, rate)
     if d.n:
         d.mask = &mask[0, 0]
-        parallel_slices(ctx, d.n, ELEMENTS, dropout_mask_slice, &d)
+        parallel_slices(&scratch.ctx, d.n, ELEMENTS, dropout_mask_slice, &d)
     return np.asarray(mask)
 
 
