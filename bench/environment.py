@@ -5,8 +5,17 @@ import sys
 from importlib import metadata
 from typing import Any
 
-LIBRARIES = ["numpy", "scipy", "scikit-learn", "torch", "torchaudio", "keras", "jax", "onnxruntime"]
-LIBRARIES += ["soundfile", "librosa", "kaldi-native-fbank", "auvux-dsp", "asrfront"]
+LIBRARIES = ["numpy", "scipy", "scikit-learn", "torch", "keras", "thinc", "jax", "onnxruntime"]
+LIBRARIES += [
+    "soundfile",
+    "librosa",
+    "torchaudio",
+    "opensmile",
+    "essentia",
+    "kaldi-native-fbank",
+    "auvux-dsp",
+    "asrfront",
+]
 
 
 def limit_threads(n: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import dataflow
 from bench.contest import Contest, Entry
 from bench.sounds import FRAMES, HOP, N_FFT, N_MELS, SR, WIN, Waveform, log_mel_flops, sound, threads
 
@@ -109,10 +110,28 @@ def log_mel_torchaudio(y: Waveform) -> Entry:
     mel = torchaudio.transforms.MelSpectrogram(SR, N_FFT, WIN, HOP, n_mels=N_MELS)
     to_db = torchaudio.transforms.AmplitudeToDB("power")
     definition = {"preset": "torchaudio", **FRAMES, "n_mels": N_MELS, "top_db": 0.0}
-    return Entry(lambda: to_db(mel(torch.from_numpy(y))).numpy().T, expected=ours("LogMel", definition, y))
+
+    def log_mel() -> np.ndarray:
+        with torch.inference_mode():
+            return to_db(mel(torch.from_numpy(y))).numpy().T
+
+    return Entry(log_mel, expected=ours("LogMel", definition, y))
 
 
-MFCC = {"preset": "librosa", **FRAMES, "n_mels": N_BANDS, "n_mfcc": N_MFCC, "deltas": 2}
+def log_mel_opensmile(y: Waveform) -> Entry:
+    y = dataflow.in_16_bits(y)
+    expected = ours("LogMel", {**dataflow.AS_OPENSMILE, "n_mels": N_MELS}, y)
+    return Entry(partial(dataflow.opensmile(N_MELS), y), expected=expected)
+
+
+def log_mel_essentia(y: Waveform) -> Entry:
+    return Entry(
+        partial(dataflow.essentia(N_MELS), y), expected=ours("LogMel", {**dataflow.INSIDE, "n_mels": N_MELS}, y)
+    )
+
+
+MFCC_DEFINED = {"n_mels": N_BANDS, "n_mfcc": N_MFCC}
+MFCC = {"preset": "librosa", **FRAMES, **MFCC_DEFINED, "deltas": 2}
 
 
 def mfcc(y: Waveform) -> Entry:
@@ -140,6 +159,36 @@ def mfcc_auvux(y: Waveform) -> Entry:
         return np.concatenate([coefficients, *(dsp.delta(coefficients, order=order) for order in (1, 2))]).T
 
     return Entry(mfcc)
+
+
+def mfcc_torchaudio(y: Waveform) -> Entry:
+    import torch
+    import torchaudio
+
+    bands = {"n_fft": N_FFT, "win_length": WIN, "hop_length": HOP, "n_mels": N_BANDS}
+    transform = torchaudio.transforms.MFCC(SR, N_MFCC, melkwargs=bands)
+    delta = torchaudio.functional.compute_deltas
+
+    def mfcc() -> np.ndarray:
+        with torch.inference_mode():
+            coefficients = transform(torch.from_numpy(y))
+            first = delta(coefficients)
+            return torch.cat([coefficients, first, delta(first)]).numpy().T
+
+    return Entry(mfcc, expected=ours("MFCC", {**MFCC, "preset": "torchaudio"}, y))
+
+
+def mfcc_opensmile(y: Waveform) -> Entry:
+    y = dataflow.in_16_bits(y)
+    expected = ours("MFCC", {**MFCC_DEFINED, **dataflow.AS_OPENSMILE, "dct_norm": "htk", "deltas": 2}, y)
+    return Entry(
+        partial(dataflow.opensmile(N_BANDS, N_MFCC), y), expected=expected, tolerance=5e-3
+    )  # of the last deltas
+
+
+def mfcc_essentia(y: Waveform) -> Entry:
+    expected = ours("MFCC", {**MFCC_DEFINED, **dataflow.INSIDE}, y)
+    return Entry(partial(dataflow.essentia(N_BANDS, N_MFCC), y), expected=expected)
 
 
 def seven(y: Waveform) -> Entry:
@@ -181,8 +230,17 @@ LOG_MEL = {
     "scipy": log_mel_scipy,
     "torchaudio": log_mel_torchaudio,
     "kaldi-native-fbank": log_mel_kaldi,
+    "opensmile": log_mel_opensmile,
+    "essentia": log_mel_essentia,
 }
-MFCCS = {"fastbp": mfcc, "auvux-dsp": mfcc_auvux, "librosa": mfcc_librosa}
+MFCCS = {
+    "fastbp": mfcc,
+    "auvux-dsp": mfcc_auvux,
+    "librosa": mfcc_librosa,
+    "torchaudio": mfcc_torchaudio,
+    "opensmile": mfcc_opensmile,
+    "essentia-no-deltas": mfcc_essentia,
+}
 SEVEN = {"fastbp": seven, "librosa": seven_librosa}
 BINS = LONG["n_fft"] // 2 + 1
 # case: words, seconds, who takes part, step, outputs and operations of a frame

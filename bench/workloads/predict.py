@@ -77,6 +77,12 @@ def with_keras(n: int) -> Entry:
     return Entry(partial(model.predict, rows(n), verbose=0))
 
 
+def with_thinc(n: int) -> Entry:
+    from bench.workloads.train import thinc_model
+
+    return Entry(partial(thinc_model(NET, initial_weights(NET)).predict, rows(n)))
+
+
 def onnx_graph() -> bytes:
     """The network as an ONNX model."""
     from onnx import TensorProto, helper, numpy_helper
@@ -112,6 +118,7 @@ ENTRIES: dict[str, Callable[[int], Entry]] = {
     "torch": with_torch,
     "sklearn": with_sklearn,
     "keras": with_keras,
+    "thinc": with_thinc,
 }
 
 

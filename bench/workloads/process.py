@@ -24,6 +24,10 @@ IMPORTS = {  # row: module it needs, what is run
     "onnxruntime": ("onnxruntime", "import onnxruntime"),
     "jax": ("jax", "import jax.numpy"),
     "keras": ("keras", "import keras"),
+    "thinc": ("thinc", "import thinc.api"),
+    "torchaudio": ("torchaudio", "import torchaudio"),
+    "opensmile": ("opensmile", "import opensmile"),
+    "essentia": ("essentia", "import essentia.standard"),
 }
 NEEDS = {"fastbp-shuffled": "fastbp", "torch-compiled": "torch"}  # the module of a row not named for it
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,13 +15,18 @@ from bench.contest import Contest, Entry, need_amx
 from bench.nets import BETA_1, BETA_2, EPSILON, LEARNING_RATE, NETS, Arrays, Net, mean_loss, problem
 
 
-def entry(net: Net, train: Callable[[], Any], weights: Callable[[], Arrays], tolerance: float | None = None) -> Entry:
-    """An entry whose result is the loss that the weights after an epoch give in float64."""
-    x, y, _ = problem(net)
-    return Entry(train, lambda: mean_loss(weights(), x, y), tolerance)
+class Training(NamedTuple):
+    """A library's network: what trains it for an epoch, and gives its [kernel, bias, ...].
+
+    Losses after an epoch may deviate by `tolerance`, where that is not the contest's.
+    """
+
+    epoch: Callable[[], Any]
+    weights: Callable[[], Arrays]
+    tolerance: float | None = None
 
 
-def ours(net: Net, shuffle: bool = False, precision: str = "float32") -> Entry:
+def ours(net: Net, shuffle: bool = False, precision: str = "float32") -> Training:
     import fastbp
 
     if precision != "float32":
@@ -33,7 +38,7 @@ def ours(net: Net, shuffle: bool = False, precision: str = "float32") -> Entry:
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", precision=precision)
     model.set_weights(weights)
     fit = partial(model.fit, x, y, batch_size=net.batch, epochs=1, shuffle=shuffle, verbose=0)
-    return entry(net, fit, model.get_weights, tolerance=0.1 if shuffle else None)
+    return Training(fit, model.get_weights, tolerance=0.1 if shuffle else None)
 
 
 class NumpyNet:
@@ -86,7 +91,7 @@ class NumpyNet:
         self.params -= self.change
 
 
-def with_numpy(net: Net) -> Entry:
+def with_numpy(net: Net) -> Training:
     x, y, weights = problem(net)
     model = NumpyNet(weights)
 
@@ -94,7 +99,7 @@ def with_numpy(net: Net) -> Entry:
         for i in range(0, len(x), net.batch):
             model.step(x[i : i + net.batch], y[i : i + net.batch])
 
-    return entry(net, epoch, lambda: model.w)
+    return Training(epoch, lambda: model.w)
 
 
 def torch_model(net: Net, weights: Arrays) -> Any:
@@ -110,7 +115,7 @@ def torch_model(net: Net, weights: Arrays) -> Any:
     return model
 
 
-def with_torch(net: Net, compiled: bool = False, bfloat16: bool = False) -> Entry:
+def with_torch(net: Net, compiled: bool = False, bfloat16: bool = False) -> Training:
     import torch
 
     if bfloat16:
@@ -132,10 +137,10 @@ def with_torch(net: Net, compiled: bool = False, bfloat16: bool = False) -> Entr
             batch_loss(rows, classes).backward()
             optimizer.step()
 
-    return entry(net, epoch, lambda: [p.detach().numpy().T for p in model.parameters()])
+    return Training(epoch, lambda: [p.detach().numpy().T for p in model.parameters()])
 
 
-def with_jax(net: Net) -> Entry:
+def with_jax(net: Net) -> Training:
     import jax
     import jax.numpy as jnp
 
@@ -164,10 +169,10 @@ def with_jax(net: Net) -> Entry:
     def run() -> None:
         state[0] = jax.block_until_ready(epoch(state[0], batches))
 
-    return entry(net, run, lambda: [np.asarray(a) for a in state[0][0]])
+    return Training(run, lambda: [np.asarray(a) for a in state[0][0]])
 
 
-def with_sklearn(net: Net) -> Entry:
+def with_sklearn(net: Net) -> Training:
     from sklearn.neural_network import MLPClassifier
 
     x, y, weights = problem(net)
@@ -187,10 +192,10 @@ def with_sklearn(net: Net) -> Entry:
     def found() -> Arrays:
         return [*own[:-2], *(np.concatenate([np.zeros_like(w), w], axis=-1) if two else w for w in own[-2:])]
 
-    return entry(net, lambda: model.partial_fit(x, y), found, tolerance=0.05 if two else None)
+    return Training(lambda: model.partial_fit(x, y), found, tolerance=0.05 if two else None)
 
 
-def with_keras(net: Net) -> Entry:
+def with_keras(net: Net) -> Training:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
@@ -201,10 +206,39 @@ def with_keras(net: Net) -> Entry:
     model.compile(keras.optimizers.Adam(LEARNING_RATE, BETA_1, BETA_2, EPSILON), "sparse_categorical_crossentropy")
     model.set_weights(weights)
     fit = partial(model.fit, x, y, batch_size=net.batch, epochs=1, shuffle=False, verbose=0)
-    return entry(net, fit, model.get_weights)
+    return Training(fit, model.get_weights)
 
 
-ENTRIES: dict[str, Callable[[Net], Entry]] = {
+def thinc_model(net: Net, weights: Arrays) -> Any:
+    from thinc.api import Relu, Softmax, chain
+
+    hidden = [Relu(n_out, n_in) for n_in, n_out in net.layers[:-1]]
+    model = chain(*hidden, Softmax(net.widths[-1], net.widths[-2])).initialize()
+    for layer, kernel, bias in zip(model.layers, weights[::2], weights[1::2]):
+        layer.set_param("W", np.ascontiguousarray(kernel.T))
+        layer.set_param("b", bias.copy())
+    return model
+
+
+def with_thinc(net: Net) -> Training:
+    from thinc.api import Adam
+
+    x, y, weights = problem(net)
+    model = thinc_model(net, weights)
+    optimizer = Adam(LEARNING_RATE, beta1=BETA_1, beta2=BETA_2, eps=EPSILON, L2=0.0, grad_clip=0.0, use_averages=False)
+    truth = np.eye(net.widths[-1], dtype=np.float32)[y] / net.batch
+    scale = np.float32(1 / net.batch)
+
+    def epoch() -> None:
+        for i in range(0, len(x), net.batch):
+            found, backprop = model.begin_update(x[i : i + net.batch])
+            backprop(found * scale - truth[i : i + net.batch])
+            model.finish_update(optimizer)
+
+    return Training(epoch, lambda: [w for each in model.layers for w in (each.get_param("W").T, each.get_param("b"))])
+
+
+ENTRIES: dict[str, Callable[[Net], Training]] = {
     "fastbp": ours,
     "fastbp-shuffled": partial(ours, shuffle=True),
     "numpy": with_numpy,
@@ -213,13 +247,21 @@ ENTRIES: dict[str, Callable[[Net], Entry]] = {
     "torch-compiled": partial(with_torch, compiled=True),
     "sklearn": with_sklearn,
     "keras": with_keras,
+    "thinc": with_thinc,
 }
-REDUCED: dict[str, Callable[[Net], Entry]] = {
+REDUCED: dict[str, Callable[[Net], Training]] = {
     "fastbp-high": partial(ours, precision="high"),
     "fastbp-bfloat16": partial(ours, precision="bfloat16"),
     "torch-bfloat16": partial(with_torch, bfloat16=True),
 }
 LARGE = ("C",)  # nets whose products are large enough for reduced precision to pay
+
+
+def entry(net: Net, make: Callable[[Net], Training]) -> Entry:
+    """An entry whose result is the loss that the weights after an epoch give in float64."""
+    x, y, _ = problem(net)
+    training = make(net)
+    return Entry(training.epoch, lambda: mean_loss(training.weights(), x, y), training.tolerance)
 
 
 def contests() -> Iterator[Contest]:
@@ -228,7 +270,10 @@ def contests() -> Iterator[Contest]:
             "train",
             case,
             f"epoch of net {case}: {net}, Adam, {net.n_rows:,} rows",
-            {name: partial(make, net) for name, make in {**ENTRIES, **(REDUCED if case in LARGE else {})}.items()},
+            {
+                name: partial(entry, net, make)
+                for name, make in {**ENTRIES, **(REDUCED if case in LARGE else {})}.items()
+            },
             {"rows": net.n_rows, "flop": net.flop},
             tolerance=0.02,
             slow=net.slow,
@@ -237,4 +282,4 @@ def contests() -> Iterator[Contest]:
 
 
 if __name__ == "__main__":
-    ENTRIES[sys.argv[2]](NETS[sys.argv[1]]).run()
+    ENTRIES[sys.argv[2]](NETS[sys.argv[1]]).epoch()
