@@ -1,4 +1,4 @@
-"""What an installation costs: ``python -m bench.install`` (or ``python -m bench.install WHEEL``).
+"""What an installation costs: ``python -m bench.install [WHEEL]``; with ``--peers``, that of other libraries too.
 
 In a new virtual environment: the distributions that come and their sizes on disk, the seconds that importing takes
 in a new interpreter (beyond its start), and first calls beside second ones, which a just-in-time compiler would part.
@@ -51,23 +51,40 @@ print(json.dumps({name: [timed(call), timed(call)] for name, call in calls.items
 """
 
 
+# name: what pip installs, and what a first use imports
+PEERS = {
+    "scikit-learn": ("scikit-learn", "from sklearn.neural_network import MLPClassifier"),
+    "Keras": ("keras torch", "import os; os.environ['KERAS_BACKEND'] = 'torch'; import keras"),
+    "PyTorch": ("torch", "import torch"),
+    "thinc": ("thinc", "from thinc.api import Adam, Relu, Softmax, chain"),
+    "librosa": ("librosa", "from librosa.feature import melspectrogram"),
+    "torchaudio": ("torchaudio torch", "import torchaudio"),
+    "openSMILE": ("opensmile", "import opensmile"),
+    "Essentia": ("essentia", "import essentia.standard"),
+}
+
+
 def main() -> None:
     """Install, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", default=".", help="a wheel, or a requirement (default: this checkout)")
+    parser.add_argument("--peers", action="store_true", help="one row for each library of docs/comparison.md")
     parser.add_argument("--runs", type=int, default=11, help="interpreters started for a time (default: 11)")
     arguments = parser.parse_args()
     what = str(Path(arguments.what).resolve()) if Path(arguments.what).exists() else arguments.what
+    if arguments.peers:
+        print(peers_table(what, arguments.runs))
+        return
     with tempfile.TemporaryDirectory() as folder:
-        python = install(what, Path(folder))
+        python = install([what], Path(folder))
         print(sizes_table(python), *times(python, arguments.runs), sep="\n\n")
 
 
-def install(what: str, folder: Path) -> Path:
+def install(what: list[str], folder: Path) -> Path:
     """The interpreter of a new environment that holds `what` and what it needs, and nothing else."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", what]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *what]
     subprocess.run(pip, check=True)
     return python
 
@@ -83,6 +100,25 @@ def sizes_table(python: Path) -> str:
     sizes = dict(sorted(run(python, SIZES).items(), key=lambda item: -item[1]))
     rows = [(name, f"{size / 1e6:.1f}") for name, size in [*sizes.items(), ("all", sum(sizes.values()))]]
     return table((f"{len(sizes)} distributions", "MB"), rows)
+
+
+def peers_table(what: str, runs: int) -> str:
+    """Of fastbp and each library: the distributions that come, their size, and the time of the first import."""
+    wanted = {"fastbp": (what, "from fastbp import Dense, Sequential, features"), **PEERS}
+    rows = [(name, *peer_row(requirements, code, runs)) for name, (requirements, code) in wanted.items()]
+    return table(("library", "distributions", "MB", "import, s"), rows)
+
+
+def peer_row(requirements: str, code: str, runs: int) -> tuple[str, str, str]:
+    """The figures of a library, or why it cannot be imported."""
+    with tempfile.TemporaryDirectory() as folder:
+        python = install(requirements.split(), Path(folder))
+        sizes = run(python, SIZES).values()
+        found = f"{len(sizes)}", f"{sum(sizes) / 1e6:.0f}"
+        try:
+            return (*found, f"{seconds(python, code, runs) - seconds(python, 'pass', runs):.2f}")
+        except subprocess.CalledProcessError as error:
+            return (*found, error.stderr.strip().splitlines()[-1])
 
 
 def times(python: Path, runs: int) -> list[str]:
