@@ -36,6 +36,7 @@ CLASSES: dict[str, dict[str, Any]] = {
     "four": {"task": ["music_speech", "noise"], "label": ["music", "noise", "speech", "speech_music"]},
     "two": {"task": "music_speech", "label": ["music", "speech"]},
 }
+MIXED = ("mix", "class_weight")  # settings that are of use where speech over music is a class
 Cut = Callable[[np.ndarray], Iterator[np.ndarray]]
 Judge = Callable[[list[np.ndarray]], np.ndarray]
 
@@ -69,7 +70,7 @@ def fastbp_judge(options: dict[str, Any]) -> Callable[..., Judge]:
     """fastbp's classifier."""
 
     def train(data: Path, where: dict[str, Any], seconds: float, seed: int) -> Judge:
-        settings = {key: value for key, value in options.items() if key != "mix" or len(where["label"]) == 4}
+        settings = {key: value for key, value in options.items() if key not in MIXED or len(where["label"]) == 4}
         model = AudioClassifier(window=seconds, seed=seed, **settings)
         return model.fit(data / "MANIFEST.csv", where=where, verbose=0).predict
 

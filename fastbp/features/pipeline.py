@@ -14,7 +14,14 @@ from fastbp.features.masking import SpecAugment
 from fastbp.features.normalise import CMVN, SlidingCMVN
 from fastbp.features.sharing import shared_spectra
 from fastbp.features.spectral import MFCC, LogMel
-from fastbp.features.spectral_shape import SpectralContrast
+from fastbp.features.spectral_shape import (
+    SpectralCentroid,
+    SpectralContrast,
+    SpectralEntropy,
+    SpectralFlatness,
+    SpectralFlux,
+    SpectralRolloff,
+)
 from fastbp.features.steps import FloatArray, Normalize, Pooling, Step
 from fastbp.features.temporal import RMS, ZeroCrossingRate, clip_level
 from fastbp.features.waveform import as_waveform
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 # recording channels apart rather than kinds of sound, and a network that learns it fails on the next channel.
 BAND_FLOOR = 1e-3
 CONTRAST_FLOOR = 0.03  # of magnitudes, for the same reason
+SHAPES = (SpectralCentroid, SpectralRolloff, SpectralEntropy, SpectralFlatness, SpectralFlux)
 TARGET_LEVEL = {"peak": 1.0, "rms": 0.1}  # of a normalised clip, full scale 1.0
 
 
@@ -227,20 +235,22 @@ def _step_class(name: str) -> type[Step]:
     return STEPS[name]
 
 
-def default_pipeline(sr: int = 16000, lags: Sequence[int] = ()) -> Pipeline:
+def default_pipeline(sr: int = 16000, wide: bool = False) -> Pipeline:
     """Features that tell kinds of sound (music, speech, noise, ...) apart at any level: one row per clip or window.
 
     Timbre (log-mel bands relative to their frame, MFCC without c0), its spread and its change from frame to frame, the
     peaks over valleys of its octaves, which tell tones from noise, the rhythm of the level (spread, percentiles around
     the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every
-    10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower. With lags, in frames, also how
-    long timbre, level and zero crossings stay as they are: their autocorrelations; such a pipeline cannot be exported.
+    10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower. With wide also the
+    shape of the spectrum (centroid, rolloff, entropy, flatness, flux), which tells more than bands do where a channel
+    cuts some off, and how long all stays as it is (autocorrelations); such a pipeline cannot be exported.
     """
     win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
     n_fft = 1 << (win_length - 1).bit_length()
     frames: dict[str, Any] = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
     bands: dict[str, Any] = {**frames, "n_mels": 40, "fmin": 50.0, "fmax": min(7600.0, 0.475 * sr)}
-    stays = [f"lag{lag}" for lag in lags]
+    stays = ("lag1", "lag3", "lag10") if wide else ()
+    shapes = SHAPES if wide else ()
     levels = ("std", "p10-mean", "p90-mean", "delta_mean", "delta_std")
     stats = {
         "logmel": ("mean", "std", "delta_mean"),
@@ -248,6 +258,7 @@ def default_pipeline(sr: int = 16000, lags: Sequence[int] = ()) -> Pipeline:
         "spectral_contrast": ("mean", "std"),
         "rms": (*levels, *stays),
         "zcr": ("mean", "std", "p95", "delta_std", *stays),
+        **{shape.name: ("mean", "std", "p10", "p90", "skewness", *stays) for shape in shapes},
     }
     features = [
         LogMel(**bands, relative=True, log="ln", floor=BAND_FLOOR),
@@ -255,5 +266,6 @@ def default_pipeline(sr: int = 16000, lags: Sequence[int] = ()) -> Pipeline:
         SpectralContrast(**frames, floor=CONTRAST_FLOOR),
         RMS(**frames, log="ln", floor=1e-6),
         ZeroCrossingRate(**frames),
+        *(shape(**frames) for shape in shapes),
     ]
     return Pipeline(features, Pooling(stats), normalize="rms")

@@ -18,7 +18,16 @@ from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpEr
 from fastbp.features import Feature, Pipeline, Pooling, default_pipeline
 from fastbp.tasks import classifier_file
 from fastbp.tasks.estimator import Estimator
-from fastbp.tasks.network import Rows, Scaling, below_top, clip_probabilities, make_network, train_network
+from fastbp.tasks.network import (
+    Rows,
+    Scaling,
+    below_top,
+    class_weights,
+    clip_probabilities,
+    make_network,
+    merged,
+    train_network,
+)
 from fastbp.tasks.sources import (
     Source,
     as_sounds,
@@ -38,6 +47,7 @@ from fastbp.tasks.windows import Segment, Windows
 if TYPE_CHECKING:
     from fastbp.callbacks import Callback
     from fastbp.corpus import Listing
+    from fastbp.network import Sequential
     from fastbp.stop import StopCondition
     from fastbp.tasks.evaluation import Answers, Evaluation
 
@@ -63,6 +73,8 @@ class AudioClassifier(Estimator):
         Rate in Hz that sounds are brought to; features of your own bring theirs.
     window, hop
         Length and step of the windows in seconds; None is a step of one window.
+    n_networks
+        How many networks are trained, from different seeds; `network_` is their geometric mean, as one network.
     dropout
         Part of the inputs of each layer that is dropped in training.
     optimizer
@@ -81,6 +93,8 @@ class AudioClassifier(Estimator):
         Classes that are two others at once, by name: ``{"speech_music": ("speech", "music")}`` makes, for every
         training file of the first, a mixture with one of the second, 5 dB under to 15 dB over it, and adds it to the
         training files of that class (which may have no others).
+    class_weight
+        How much the windows of a class together weigh in training, by its name; classes that are not named weigh 1.
     seed
         Fixes split, augmented copies, weights and order: the same seed gives the same bits. None draws one.
 
@@ -94,7 +108,7 @@ class AudioClassifier(Estimator):
     scaling_ : Scaling
         Mean and deviation of the training windows.
     history_ : History or None
-        Results by epoch; of a loaded model without times, and None if the file has none.
+        Results by epoch, of the first network; of a loaded model without times, and None if the file has none.
     failures_ : dict of str to str
         Why files were left out, by path.
     n_windows_ : int
@@ -115,6 +129,7 @@ class AudioClassifier(Estimator):
         sr: int = 16000,
         window: float = 1.0,
         hop: float | None = None,
+        n_networks: int = 1,
         dropout: float = 0.2,
         optimizer: Any = "adam",
         epochs: int = 100,
@@ -122,6 +137,7 @@ class AudioClassifier(Estimator):
         patience: int | None = 10,
         augment: Any = 1,
         mix: Mapping[str, Sequence[str]] | None = None,
+        class_weight: Mapping[Any, float] | None = None,
         seed: int | None = 0,
     ) -> None:
         self.features = features
@@ -129,6 +145,7 @@ class AudioClassifier(Estimator):
         self.sr = sr
         self.window = window
         self.hop = hop
+        self.n_networks = n_networks
         self.dropout = dropout
         self.optimizer = optimizer
         self.epochs = epochs
@@ -136,6 +153,7 @@ class AudioClassifier(Estimator):
         self.patience = patience
         self.augment = augment
         self.mix = mix
+        self.class_weight = class_weight
         self.seed = seed
 
     # -- learning ------------------------------------------------------------------------------------------------
@@ -198,6 +216,7 @@ class AudioClassifier(Estimator):
         from fastbp.extraction import extract, warn_of_failures
 
         windows = self._windows()
+        check_int(self.n_networks, "n_networks", 1, 100)
         if self.seed is not None:
             check_int(self.seed, "seed", 0)
         listing = with_validation(read_listing(source, labels, groups, where, 2), valid, self.seed or 0)
@@ -238,15 +257,23 @@ class AudioClassifier(Estimator):
             lost = ", ".join(map(str, np.delete(self.classes_, seen)))
             raise AudioError(f"No training file of class {lost} can be used; see the failures listed.")
         self.scaling_, self.history_ = Scaling.of(train.x), None
-        n_in, n_out = train.x.shape[1], len(self.classes_)
-        self.network_ = make_network(n_in, self.hidden, n_out, self.dropout, self.optimizer, self.seed)
         # the weights are the last ones, not those of the least loss: accuracy on other speakers and tracks goes on
         # rising when the loss of the held-out ones has begun to
         early = [Patience(self.patience, restore_best=False)] if valid is not None and self.patience is not None else []
-        sizes = {"epochs": self.epochs, "batch_size": self.batch_size}
-        self.history_ = train_network(
-            self.network_, self.scaling_, train, valid, stop=[*early, *stop], **sizes, **options
-        )
+        options |= {"epochs": self.epochs, "batch_size": self.batch_size, "stop": [*early, *stop]}
+        weights, n_in = class_weights(self.class_weight, self.classes_), train.x.shape[1]
+        networks = [self._network(n_in, number) for number in range(self.n_networks)]
+        self.network_ = networks[0]
+        histories = [train_network(each, self.scaling_, train, valid, weights, **options) for each in networks]
+        self.history_ = histories[0]
+        if len(networks) > 1:
+            self.network_ = merged(networks, self._network(n_in, 0, len(networks)))
+
+    def _network(self, n_in: int, number: int, side_by_side: int = 1) -> Sequential:
+        """A network from seed `number`, with the units of so many."""
+        hidden = [units * side_by_side for units in self.hidden]
+        seed = None if self.seed is None else self.seed + number
+        return make_network(n_in, hidden, len(self.classes_), self.dropout, self.optimizer, seed)
 
     # -- judging -------------------------------------------------------------------------------------------------
 
@@ -516,8 +543,10 @@ class AudioClassifier(Estimator):
 def broadcast_settings(sr: int = 16000) -> dict[str, Any]:
     """Parameters of an `AudioClassifier` for speech, music, speech over music and other sounds, through any channel.
 
-    The class of speech over music is called "speech_music": mixtures are made for it. Each training sound is also heard
-    three times faster or slower and through other channels, and how long sounds stay as they are counts as well.
+    The class of speech over music is called "speech_music": mixtures are made for it, which weigh half of what another
+    class does, for they lie between two and are taken for both. Each training sound is also heard six times, faster or
+    slower, through other channels and through telephones; features are the wide ones of
+    `fastbp.features.default_pipeline`, and the answer is that of three networks together.
 
     Parameters
     ----------
@@ -528,10 +557,16 @@ def broadcast_settings(sr: int = 16000) -> dict[str, Any]:
     --------
     >>> model = AudioClassifier(**broadcast_settings()).fit("sounds/")
     """
-    chain = [{"name": "speed", "factor": (0.8, 1.25), "p": 0.6}, {"name": "channel", "p": 0.75}]
+    chain = [
+        {"name": "speed", "factor": (0.8, 1.25), "p": 0.6},
+        {"name": "channel", "p": 0.75},
+        {"name": "telephone", "p": 0.3},
+    ]
     return {
-        "features": default_pipeline(sr, lags=(1, 3, 10)),
+        "features": default_pipeline(sr, wide=True),
         "sr": sr,
-        "augment": {"augmentations": chain, "copies": 3},
+        "n_networks": 3,
+        "augment": {"augmentations": chain, "copies": 6},
         "mix": {"speech_music": ("speech", "music")},
+        "class_weight": {"speech_music": 0.5},
     }

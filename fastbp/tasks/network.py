@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastbp.audio.checks import check_number
+from fastbp.errors import ArgumentError, ArgumentTypeError
 from fastbp.layers import Dense, Dropout, Layer
 from fastbp.losses import CategoricalCrossentropy
 from fastbp.network import Sequential
@@ -87,18 +89,65 @@ def below_top(network: Sequential) -> Sequential:
     return part
 
 
-def train_network(network: Sequential, scaling: Scaling, train: Rows, valid: Rows | None, **options: Any) -> History:
-    """Fit on scaled rows, with every class weighing the same; `options` are those of `Sequential.fit`."""
+def merged(networks: Sequence[Sequential], whole: Sequential) -> Sequential:
+    """The geometric mean of what several networks of `make_network` give, scaled to sum 1, as one network.
+
+    `whole` is a network with the hidden units of all of them, which come to stand side by side; before the softmax,
+    what they give is averaged.
+    """
+    *hidden, top = [layer.name for layer in whole.layers if isinstance(layer, Dense)]
+    for name in hidden:
+        kernels = [network[f"{name}/kernel"] for network in networks]
+        whole[f"{name}/kernel"][...] = np.hstack(kernels) if name == hidden[0] else _diagonal(kernels)
+        whole[f"{name}/bias"][...] = np.concatenate([network[f"{name}/bias"] for network in networks])
+    kernels = [network[f"{top}/kernel"] for network in networks]
+    whole[f"{top}/kernel"][...] = (np.vstack(kernels) if hidden else np.sum(kernels, axis=0)) / len(networks)
+    whole[f"{top}/bias"][...] = np.mean([network[f"{top}/bias"] for network in networks], axis=0)
+    return whole
+
+
+def _diagonal(blocks: Sequence[Float32]) -> Float32:
+    """The blocks, of one shape (n, m), along the diagonal of a matrix of zeros."""
+    n, m = blocks[0].shape
+    whole = np.zeros((len(blocks), n, len(blocks), m), np.float32)
+    for i, block in enumerate(blocks):
+        whole[i, :, i] = block
+    return whole.reshape(len(blocks) * n, -1)
+
+
+def class_weights(given: Mapping[Any, float] | None, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each class (n_classes,): what is given for its name, else 1."""
+    weights = dict.fromkeys(classes.tolist(), 1.0)
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentTypeError(f'class_weight={given!r}; expected weights by class, such as {{"speech": 2}}.')
+    for name, weight in (given or {}).items():
+        check_number(weight, f"class_weight[{name!r}]", "a number above 0")
+        if name not in weights or not 0 < weight < np.inf:
+            raise ArgumentError(f"class_weight={given!r}; expected numbers above 0, for classes of {list(weights)}.")
+        weights[name] = float(weight)
+    return np.array(list(weights.values()))
+
+
+def train_network(
+    network: Sequential,
+    scaling: Scaling,
+    train: Rows,
+    valid: Rows | None,
+    weights: NDArray[np.float64],
+    **options: Any,
+) -> History:
+    """Fit on scaled rows; `weights` are those of the classes, and `options` those of `Sequential.fit`."""
     one_hot = np.eye(network.n_out, dtype=np.float32)
-    held_out = None if valid is None else (scaling(valid.x), one_hot[valid.y], _weights(valid.y))
+    held_out = None if valid is None else (scaling(valid.x), one_hot[valid.y], _weights(valid.y, weights))
     x, y = scaling(train.x), one_hot[train.y]
-    return network.fit(x, y, sample_weight=_weights(train.y), validation_data=held_out, **options)
+    return network.fit(x, y, sample_weight=_weights(train.y, weights), validation_data=held_out, **options)
 
 
-def _weights(y: NDArray[np.intp]) -> Float32:
-    """Of each row (n_rows,), such that all classes there are weigh the same, and a row 1 in the mean."""
-    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
-    return (len(y) / (len(counts) * counts)).astype(np.float32)[place]
+def _weights(y: NDArray[np.intp], of_class: NDArray[np.float64]) -> Float32:
+    """Of each row (n_rows,): those of a class together weigh what it weighs, and a row 1 in the mean."""
+    counts = np.bincount(y, minlength=len(of_class))
+    total = of_class[counts > 0].sum()
+    return (of_class * len(y) / (total * counts.clip(1))).astype(np.float32)[y]
 
 
 def clip_probabilities(window_probabilities: Float32, sizes: Sequence[int]) -> Float32:

@@ -179,9 +179,10 @@ def test_windows_need_pooling_and_positive_seconds():
             default_pipeline().windows(noise(5000), window, hop)
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100, 48000])
-def test_default_pipeline_hears_no_level(sr):
-    pipeline, y = default_pipeline(sr), noise(sr) * np.linspace(0.1, 1, sr, dtype=np.float32)
+def test_default_pipeline_hears_no_level(sr, wide):
+    pipeline, y = default_pipeline(sr, wide), noise(sr) * np.linspace(0.1, 1, sr, dtype=np.float32)
     row = pipeline(y)
     assert row.shape == (1, pipeline.n_features) == (1, len(set(pipeline.feature_names)))
     np.testing.assert_allclose(pipeline(y * np.float32(0.01)), row, rtol=1e-3, atol=1e-3)

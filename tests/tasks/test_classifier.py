@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from classifier_settings import QUICK, SMALL, OnEpoch, bits, quick, with_splits
+from classifier_settings import QUICK, SMALL, SR, OnEpoch, bits, quick, with_splits
 
 import fastbp
-from fastbp import corpus
+from fastbp import audio, corpus
 from fastbp.errors import (
     ArgumentError,
 )
@@ -120,6 +120,33 @@ def test_rare_classes_weigh_as_much(tmp_path, noise):
     files = [str(noise / "low" / f"{i}.wav") for i in range(6)]
     model = AudioClassifier(**{**SMALL, "epochs": 5}).fit(files, ["a"] * 5 + ["b"], verbose=0, valid=0)
     assert 0.2 < model.predict_proba(files)[:, 1].mean() < 0.8
+
+
+@pytest.mark.parametrize("weight", [0.25, 4])
+def test_a_class_weighs_as_is_asked_for(noise, tmp_path, weight):
+    """Of the same sounds under two names, each is as probable as it is heavy."""
+    for name in "ab":
+        shutil.copytree(noise / "low", tmp_path / name)
+    settings = {**SMALL, "epochs": 60, "augment": 0, "class_weight": {"b": weight}}
+    model = AudioClassifier(**settings).fit(tmp_path, verbose=0, valid=0)
+    found = model.predict_proba(sorted((noise / "low").iterdir()))[:, 1].mean()
+    assert found == pytest.approx(weight / (1 + weight), abs=0.1)
+
+
+@pytest.mark.parametrize("hidden", [(), (8,), (8, 4)])
+def test_several_networks_are_one_that_gives_their_geometric_mean(sounds, others, hidden, tmp_path):
+    settings = {**QUICK, "hidden": hidden}
+    one, two = (AudioClassifier(**settings, seed=seed).fit(sounds, verbose=0, valid=0) for seed in (5, 6))
+    both = AudioClassifier(**settings, seed=5, n_networks=2).fit(sounds, verbose=0, valid=0)
+    files = corpus.read(others).files.tolist()
+    x = np.concatenate([both.windows_(audio.load(file, sr=SR)[0])[0] for file in files])
+    p = np.sqrt(np.prod([model.network_.predict(model.scaling_(x)) for model in (one, two)], axis=0))
+    np.testing.assert_allclose(both.network_.predict(both.scaling_(x)), p / p.sum(axis=1, keepdims=True), atol=1e-5)
+    assert not np.allclose(both.predict_proba(files), one.predict_proba(files), atol=1e-3)
+    both.save(tmp_path / "m.fbp")
+    again = AudioClassifier.load(tmp_path / "m.fbp")
+    assert again.n_networks == 2
+    assert again.predict_proba(files).tobytes() == both.predict_proba(files).tobytes()
 
 
 # -- the same bits

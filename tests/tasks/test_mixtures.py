@@ -72,8 +72,11 @@ def test_what_makes_no_sense_is_refused(noise):
 
 
 def test_settings_for_broadcasts_can_be_used(noise):
-    settings = {**broadcast_settings(SR), "mix": RULE}
+    settings = {**broadcast_settings(SR), "mix": RULE, "class_weight": {"both": 0.5}}
     model = AudioClassifier(hidden=(4,), epochs=1, **settings).fit(noise, verbose=0)
     assert model.classes_.tolist() == ["both", "high", "low"]
     assert model.n_windows_ == 15
-    assert any(name.endswith("_lag3") for name in model.windows_.pipeline.feature_names)
+    names = model.windows_.pipeline.feature_names
+    assert any(name.endswith("_lag3") for name in names)
+    assert "spectral_flux_mean" in names
+    assert model.network_.layers[1].units == 3 * 4
