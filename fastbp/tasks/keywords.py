@@ -21,7 +21,7 @@ from fastbp.tasks.sources import Source, as_sounds, chunks, is_file, one_sound, 
 from fastbp.tasks.windows import Segment
 from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_pipeline
 from fastbp.tasks.word_networks import weights_and_priors, word_network
-from fastbp.tasks.word_paths import NEVER, whole_paths
+from fastbp.tasks.word_paths import NEVER, Found, whole_paths
 from fastbp.tasks.word_stream import WordStream
 from fastbp.tasks.word_strings import Heard, TrainingRows, alone, lessons, training_rows
 from fastbp.train import History
@@ -62,7 +62,7 @@ class KeywordRecognizer(Estimator):
         What training words are heard through, alone and strung together, see `fastbp.augment.as_augment`; `copies` is
         how many times each does so, beside its clip as it is.
     threshold
-        Least probability of a word that is reported by `spot`, 0 to 1.
+        Least probability of a word that is reported by `spot`, 0 to 1: that its frames are of it, and not background.
     penalty
         Natural logarithm of how much more probable a word must be than background to be begun.
     unknown
@@ -111,7 +111,7 @@ class KeywordRecognizer(Estimator):
         epochs: int = 4,
         batch_size: int | None = 128,
         augment: Any = AUGMENT,
-        threshold: float = 0.3,
+        threshold: float = 0.5,
         penalty: float = 10.0,
         unknown: str = "unknown",
         seed: int = 0,
@@ -138,6 +138,7 @@ class KeywordRecognizer(Estimator):
         source: Source,
         labels: Sequence[Any] | None = None,
         *,
+        groups: Sequence[Any] | str | None = None,
         background: Any = None,
         where: Mapping[str, Any] | None = None,
         strict: bool = False,
@@ -150,8 +151,9 @@ class KeywordRecognizer(Estimator):
 
         Parameters
         ----------
-        source, labels, where, strict, n_jobs, verbose, callbacks, stop
-            As for `AudioClassifier.fit`. Only files of the split "train" are heard, where the source has splits.
+        source, labels, groups, where, strict, n_jobs, verbose, callbacks, stop
+            As for `AudioClassifier.fit`. Only files of the split "train" are heard, where the source has splits; the
+            words of a string are of one group (speaker), where it has groups.
         background
             Files, or a folder of them (at any depth), that hold none of the words: noise, music, other speech. As many
             seconds of them are heard as there are of words. Made-up noise, music and speech-like sounds are always.
@@ -169,7 +171,7 @@ class KeywordRecognizer(Estimator):
             Files cannot be used; `failures_` says why.
         """
         self._check()
-        listing = read_listing(source, labels, None, where, 2)
+        listing = read_listing(source, labels, groups, where, 2)
         listing = listing if listing.splits is None else listing.part("train")
         if len(listing.classes) < 2:
             raise ArgumentError(f"Training needs at least two words; the training files have {listing.classes}.")
@@ -184,7 +186,8 @@ class KeywordRecognizer(Estimator):
         words = [alone(found.arrays[i], int(numbers[i]), self.pipeline_.sr) for i in found.usable]
         self._require_all(words)
         augment = as_augment(self.augment, self.seed)
-        rows = self._rows(words, [others.arrays[i] for i in others.usable], augment)
+        speakers = _numbered(listing.groups, found.usable)
+        rows = self._rows(words, speakers, [others.arrays[i] for i in others.usable], augment)
         self._train(rows, [*augment.callbacks, *callbacks], stop=stop, verbose=verbose)
         return self
 
@@ -216,8 +219,11 @@ class KeywordRecognizer(Estimator):
         lengths = [(end - start) / self.pipeline_.sr for heard in words for _, start, end in heard.words]
         self.shortest_ = SHORTEST * float(np.percentile(lengths, 5))
 
-    def _rows(self, words: list[Heard], others: list[Any], augment: Augment) -> TrainingRows:
-        heard, pipeline = lessons(words, others, augment, self.pipeline_.sr, self.seed), self.pipeline_
+    def _rows(
+        self, words: list[Heard], speakers: NDArray[np.intp], others: list[Any], augment: Augment
+    ) -> TrainingRows:
+        heard = lessons(words, speakers, others, augment, self.pipeline_.sr, self.seed)
+        pipeline = self.pipeline_
         return training_rows(heard, pipeline, augment.pipeline(pipeline), len(self.classes_), self.n_states)
 
     def _train(self, rows: TrainingRows, callbacks: Sequence[Callback], **options: Any) -> None:
@@ -277,21 +283,22 @@ class KeywordRecognizer(Estimator):
         return powers / powers.sum()
 
     def _paths(self, y: Float32) -> NDArray[np.float64]:
-        scores = self._scores(self._logs(self.pipeline_(y)))
-        return whole_paths(scores, len(self.classes_), self.penalty, self._least)
+        return whole_paths(self._scores(self.pipeline_(y)), len(self.classes_), self.penalty, self._least)
 
     @property
     def _least(self) -> int:
         """Frames that each state lasts, at least."""
         return max(1, int(self.shortest_ * self.pipeline_.sr / self.pipeline_.hop_length / self.n_states))
 
-    def _logs(self, rows: Float32) -> Float32:
-        """Logarithms of the probabilities of the states (n_frames, n_words * n_states + 1): means over the networks."""
+    def _scores(self, rows: Float32) -> Float32:
+        """Logarithms of the likelihoods of the states (n_frames, n_words * n_states + 1): means over the networks."""
         logs = [np.log(np.maximum(network.predict(rows), 1e-5)) for network in self.networks_]
-        return np.mean(logs, axis=0, dtype=np.float32)
+        return np.mean(logs, axis=0, dtype=np.float32) - self.log_priors_
 
-    def _scores(self, logs: Float32) -> Float32:
-        return logs - self.log_priors_
+    def _probable(self, word: Found) -> float:
+        """Of a state of a word against background: what the networks were trained to answer, before the priors."""
+        odds = word.evidence + float(self.log_priors_[:-1].mean() - self.log_priors_[-1])
+        return float(1 / (1 + np.exp(-odds)))
 
     def score(self, sounds: Any, labels: ArrayLike) -> float:
         """Accuracy: the part of the sounds whose answer is that of `labels` (n_sounds,)."""
@@ -314,7 +321,8 @@ class KeywordRecognizer(Estimator):
         Returns
         -------
         list of Segment
-            Their probability is the geometric mean, over its frames, of that of the word.
+            Their probability is that of the word against background, from the mean of its logarithmic odds over the
+            frames.
 
         Raises
         ------
@@ -370,3 +378,10 @@ class KeywordRecognizer(Estimator):
         model = cls()
         keyword_file.load_into(model, path)
         return model
+
+
+def _numbered(groups: Any, usable: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number of the group of each usable file; one for all where there are no groups."""
+    if groups is None:
+        return np.zeros(len(usable), np.intp)
+    return np.unique(np.asarray(groups)[usable], return_inverse=True)[1]

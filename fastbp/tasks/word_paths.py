@@ -1,6 +1,5 @@
 """Words as rows of states that are passed in order: the best paths of a clip, and of a stream without end."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,18 +8,20 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 NEVER = -1e30
-FAINTEST = 1e-6  # probabilities under this count as this
 PATIENCE = 400  # frames after which the best path is taken, though another might still win
 STEP = 16  # frames between looks at what all paths share
 
 
 class Found(NamedTuple):
-    """A word on a path: its number, its first frame and the one after its last, and how probable it was there."""
+    """A word on a path: its number, its first frame and the one after its last, and what speaks for it.
+
+    That is the mean over its frames of by how much its states score better than background.
+    """
 
     word: int
     first: int
     end: int
-    probability: float
+    evidence: float
 
 
 def split_scores(scores: Float32, n_words: int, least: int) -> tuple[Float64, Float64]:
@@ -76,30 +77,27 @@ class StreamPath:
 
     def __init__(self, n_words: int, n_states: int, penalty: float, least: int = 1) -> None:
         self._penalty, self._least, n_states = penalty, least, n_states * least
-        self._path = np.full((n_words, n_states), NEVER)  # score of the best path to each state
+        self._path = np.full((n_words, n_states), NEVER)  # score of the best path to each state, less background's
         self._start = np.zeros((n_words, n_states), np.int64)  # frame at which that path entered its word
-        self._before = np.zeros((n_words, n_states))  # total of the word at that frame
+        self._entry = np.zeros((n_words, n_states))  # its score there
         self._history = np.zeros((n_words, n_states), np.int64)  # the word found last on that path, 0 for none
-        self._background, self._behind = 0.0, 0  # score and history of the path that is in no word
-        self._totals = np.zeros(n_words)  # of log probabilities of each word so far
+        self._outside, self._behind = 0.0, 0  # score and history of the path that is in no word
         self._words: dict[int, tuple[int, Found]] = {}  # by number: the number of the word before, and the word
         self._frame, self._n_found = 0, 0
 
-    def push(self, scores: Float32, words: Float32) -> list[Found]:
+    def push(self, scores: Float32) -> list[Found]:
         """Words that are certain now, in order.
 
         Parameters
         ----------
         scores : (n_frames, n_words * n_states + 1)
             Logarithms, of each state of each word in order, and of the background.
-        words : (n_frames, n_words)
-            Probability of each word, whatever its state.
         """
-        states, background = split_scores(scores, len(self._totals), self._least)
+        states, background = split_scores(scores, len(self._path), self._least)
         found = []
-        for row, floor, sure in zip(states, background, np.log(np.maximum(words.astype(np.float64), FAINTEST))):
+        for row in states - background[:, None, None]:
             self._leave()
-            self._advance(row, float(floor), sure)
+            self._advance(row)
             if self._frame % STEP == 0:
                 found += self._certain()
         return found
@@ -112,29 +110,26 @@ class StreamPath:
     def _leave(self) -> None:
         """The path in no word comes out of the best word, where that is better than to stay outside."""
         word = int(self._path[:, -1].argmax())
-        if self._path[word, -1] <= self._background:
+        score = float(self._path[word, -1])
+        if score <= self._outside:
             return
-        start, before = int(self._start[word, -1]), float(self._before[word, -1])
-        mean = (float(self._totals[word]) - before) / max(self._frame - start, 1)
+        start = int(self._start[word, -1])
+        evidence = (score - float(self._entry[word, -1])) / max(self._frame - start, 1)
         self._n_found += 1
-        self._words[self._n_found] = int(self._history[word, -1]), Found(word, start, self._frame, math.exp(mean))
-        self._background, self._behind = float(self._path[word, -1]), self._n_found
+        self._words[self._n_found] = int(self._history[word, -1]), Found(word, start, self._frame, evidence)
+        self._outside, self._behind = score, self._n_found
 
-    def _advance(self, row: Float64, floor: float, sure: Float64) -> None:
+    def _advance(self, row: Float64) -> None:
         """One frame on: every state from itself or from the one before it, the first one from outside."""
-        entry = self._background - self._penalty
+        entry = self._outside - self._penalty
         before = np.concatenate([np.full((len(row), 1), entry), self._path[:, :-1]], axis=1)
         came = before > self._path
-        for values, outside in (
-            *((self._start, self._frame), (self._before, self._totals), (self._history, self._behind)),
-        ):
-            moved = np.concatenate([np.broadcast_to(outside, len(row))[:, None], values[:, :-1]], axis=1)
+        for values, first in ((self._start, self._frame), (self._entry, entry), (self._history, self._behind)):
+            moved = np.concatenate([np.full((len(row), 1), first), values[:, :-1]], axis=1)
             np.copyto(values, moved, where=came)
         self._path = np.maximum(before, self._path) + row
-        self._background += floor
-        best = max(self._background, float(self._path.max()))
-        self._path, self._background = self._path - best, self._background - best
-        self._totals = self._totals + sure
+        best = max(self._outside, float(self._path.max()))
+        self._path, self._entry, self._outside = self._path - best, self._entry - best, self._outside - best
         self._frame += 1
 
     def _certain(self) -> list[Found]:
@@ -160,7 +155,7 @@ class StreamPath:
 
     def _best_chain(self) -> list[int]:
         place = np.unravel_index(int(self._path.argmax()), self._path.shape)
-        return self._chain(int(self._history[place]) if self._path[place] > self._background else self._behind)
+        return self._chain(int(self._history[place]) if self._path[place] > self._outside else self._behind)
 
     def _drop_others(self, first: list[int]) -> None:
         """Paths that begin with another word can no longer win."""
@@ -168,7 +163,7 @@ class StreamPath:
             if self._chain(int(number))[:1] != first:
                 self._path[place] = NEVER
         if self._chain(self._behind)[:1] != first:
-            self._background = NEVER
+            self._outside = NEVER
 
     def _taken(self, numbers: list[int]) -> list[Found]:
         return [self._words.pop(number)[1] for number in numbers]

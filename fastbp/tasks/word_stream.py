@@ -56,15 +56,13 @@ class WordStream:
     def _segments(self, rows: Float32) -> list[Segment]:
         found: list[Found] = []
         for at in range(0, len(rows), N_ROWS):
-            logs = self._model._logs(np.ascontiguousarray(rows[at : at + N_ROWS]))
-            states = np.exp(logs[:, :-1]).reshape(len(logs), len(self._classes), -1)
-            found += self._path.push(self._model._scores(logs), states.sum(axis=2))
+            found += self._path.push(self._model._scores(np.ascontiguousarray(rows[at : at + N_ROWS])))
         return self._reported(found)
 
     def _reported(self, found: Iterable[Found]) -> list[Segment]:
         model = self._model
-        return [
-            Segment(word.first * self._hop, word.end * self._hop, self._classes[word.word], word.probability)
+        segments = [
+            Segment(word.first * self._hop, word.end * self._hop, self._classes[word.word], model._probable(word))
             for word in found
-            if word.probability >= model.threshold and (word.end - word.first) * self._hop >= model.shortest_
         ]
+        return [s for s in segments if s.probability >= model.threshold and s.end - s.start >= model.shortest_]

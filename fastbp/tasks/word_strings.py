@@ -52,9 +52,15 @@ def alone(y: Float32, word: int, sr: float) -> Heard:
     return Heard(y, ((word, float(start), float(end)),))
 
 
-def strings(words: Sequence[Heard], sr: float, rng: np.random.Generator) -> Iterator[Heard]:
-    """All words once, in a random order, one to four in a row with pauses between them."""
+def strings(words: Sequence[Heard], speakers: NDArray[np.intp], sr: float, rng: np.random.Generator) -> Iterator[Heard]:
+    """All words once, in a random order, one to four in a row with pauses between them.
+
+    Those of one speaker, a number for each word, follow each other: features are normalised over the words around, and
+    in a sound that is to be judged those are of one voice and channel.
+    """
     order = rng.permutation(len(words))
+    place = rng.permutation(speakers.max(initial=0) + 1)  # of each speaker among all
+    order = order[np.argsort(place[speakers[order]], kind="stable")]
     at = 0
     while at < len(order):
         n = int(rng.integers(1, LONGEST_STRING, endpoint=True))
@@ -115,7 +121,12 @@ def pieces(waveforms: Sequence[Float32], seconds: float, sr: float, seed: int) -
 
 
 def lessons(
-    words: Sequence[Heard], others: Sequence[Float32], augment: Augment, sr: int, seed: int
+    words: Sequence[Heard],
+    speakers: NDArray[np.intp],
+    others: Sequence[Float32],
+    augment: Augment,
+    sr: int,
+    seed: int,
 ) -> list[tuple[Heard, np.random.Generator | None]]:
     """Words and background as they are, then words alone and in strings through each copy of the augmentation.
 
@@ -127,7 +138,7 @@ def lessons(
     quiet += pieces(others, seconds, sr, seed) if others else []
     heard: list[tuple[Heard, Any]] = [(item, None) for item in (*words, *quiet)]
     for copy in range(augment.copies):
-        items = (*words, *strings(words, sr, rng), *(quiet if copy == 0 else ()))
+        items = (*words, *strings(words, speakers, sr, rng), *(quiet if copy == 0 else ()))
         heard += [through(item, augment, sr, copy) for item in items]
     return heard
 

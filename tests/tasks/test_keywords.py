@@ -168,6 +168,14 @@ def test_labels_of_any_type_and_rates_of_ones_own(words):
     assert [segment.label for segment in found] == [3]
 
 
+def test_strings_are_of_one_group_where_there_are_groups(words):
+    files = [str(file) for word in sorted(WORDS) for file in sorted((words / word).glob("*.wav"))]
+    labels = np.repeat(sorted(WORDS), 10)
+    given = (None, ["a"] * 30, ["a", "b"] * 15)
+    bits = [quick(files, labels, groups=groups).networks_[0].params.tobytes() for groups in given]
+    assert bits[0] == bits[1] != bits[2]
+
+
 def test_files_that_cannot_be_used_are_left_out(words, tmp_path):
     shutil.copytree(words, tmp_path / "w")
     (tmp_path / "w" / "rise" / "text.wav").write_text("this is no sound")

@@ -41,8 +41,7 @@ def spoken(pieces, n_words=2, n_states=2):
     columns = np.concatenate([np.full(n, column) for column, n in pieces])
     scores = np.full((len(columns), n_words * n_states + 1), -8.0, np.float32)
     scores[np.arange(len(columns)), columns] = 0
-    words = np.exp(scores[:, :-1]).reshape(len(columns), n_words, n_states).sum(axis=2)
-    return scores, words
+    return scores
 
 
 PIECES = [(-1, 20), (0, 9), (1, 11), (-1, 30), (2, 8), (3, 8), (0, 10), (1, 10), (-1, 25)]
@@ -51,34 +50,44 @@ TRUE = [(0, 20, 40), (1, 70, 86), (0, 86, 106)]
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_stream_finds_the_words_whatever_its_chunks(size):
-    scores, words = spoken(PIECES)
+    scores = spoken(PIECES)
     path = StreamPath(2, 2, 3.0)
-    found = [
-        word for at in range(0, len(scores), size) for word in path.push(scores[at : at + size], words[at : at + size])
-    ]
+    found = [word for at in range(0, len(scores), size) for word in path.push(scores[at : at + size])]
     found += path.flush()
     assert [word[:3] for word in found] == TRUE
-    assert all(0.99 < word.probability <= 1.01 for word in found)
+    assert [word.evidence for word in found] == pytest.approx([8.0] * len(TRUE))
+
+
+def test_what_speaks_for_a_word_is_how_much_better_than_background_it_is_on_average():
+    scores = np.random.default_rng(0).normal([-2, -2, -2, -2, 0], 0.1, (60, 5)).astype(np.float32)
+    scores[20:30, 2] += 4
+    scores[30:45, 3] += 6
+    (word,) = run(scores, 2.0)
+    assert word[:3] == (1, 20, 45)
+    better = [*(scores[20:30, 2] - scores[20:30, 4]), *(scores[30:45, 3] - scores[30:45, 4])]
+    assert word.evidence == pytest.approx(np.mean(better), rel=1e-5)
+    (shifted,) = run(scores + np.linspace(-50, 50, 60, dtype=np.float32)[:, None], 2.0)
+    assert shifted.evidence == pytest.approx(word.evidence, rel=1e-4)
 
 
 def test_a_penalty_keeps_weak_words_out():
-    scores, words = spoken([(-1, 20), (0, 2), (1, 2), (-1, 20)])
-    assert [len(run(scores, words, penalty)) for penalty in (3.0, 1000.0)] == [1, 0]
+    scores = spoken([(-1, 20), (0, 2), (1, 2), (-1, 20)])
+    assert [len(run(scores, penalty)) for penalty in (3.0, 1000.0)] == [1, 0]
 
 
-def run(scores, words, penalty):
+def run(scores, penalty):
     path = StreamPath(2, 2, penalty)
-    return path.push(scores, words) + path.flush()
+    return path.push(scores) + path.flush()
 
 
 def test_what_stays_undecided_is_decided_in_the_end():
     """Two words that are equally probable for ever: memory must not grow, nor words be held back."""
-    scores, words = spoken([(-1, 5), *[(0, 10), (1, 10)] * 200])
+    scores = spoken([(-1, 5), *[(0, 10), (1, 10)] * 200])
     scores[:, 2:4] = scores[:, 0:2]
     path = StreamPath(2, 2, 1.0)
     found = []
     for at in range(0, len(scores), 50):
-        found += path.push(scores[at : at + 50], words[at : at + 50])
+        found += path.push(scores[at : at + 50])
         assert at < 2 * PATIENCE or found
         assert len(path._words) < PATIENCE
     found += path.flush()
