@@ -56,12 +56,19 @@ class Digits:
         return np.array([pairs[:i].count(pair) for i, pair in enumerate(pairs)])
 
     def ours(self, test: np.ndarray, seed: int) -> tuple[float, KeywordRecognizer]:
-        """Accuracy of the most probable word, be it ever so improbable, on the rows of the mask; the others train."""
-        model = KeywordRecognizer(sr=SR, seed=seed)
-        model.fit(self.listing.select(~test), background=self.background, verbose=0)
+        """Accuracy on the rows of the mask, and the recogniser that the others trained."""
+        model = self.trained(KeywordRecognizer(sr=SR, seed=seed), ~test)
+        return self.accuracy(model, test), model
+
+    def trained(self, model: KeywordRecognizer, rows: np.ndarray) -> KeywordRecognizer:
+        """The recogniser, fitted to the rows of the mask."""
+        return model.fit(self.listing.select(rows), background=self.background, verbose=0)
+
+    def accuracy(self, model: KeywordRecognizer, test: np.ndarray) -> float:
+        """Of the most probable word, be it ever so improbable, on the rows of the mask."""
         probabilities = model.predict_proba([self.waveforms[i] for i in np.flatnonzero(test)])
         answers = model.classes_[probabilities[:, :-1].argmax(axis=1)].astype(str)
-        return float(np.mean(answers == self.labels[test])), model
+        return float(np.mean(answers == self.labels[test]))
 
     def theirs(self, test: np.ndarray, seed: int) -> float:
         """Accuracy of scikit-learn's MLP."""
