@@ -84,5 +84,5 @@ def describe_training(model: "Denoiser") -> str:
     losses = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
     return (
         f"{count(len(history.epoch) * model.mixtures, 'mixture')} ({hours:.2f} h), "
-        f"{count(model.network_.count_params(), 'parameter')}, {history.seconds:.0f} s: {losses}"
+        f"{count(model.networks_.count_params(), 'parameter')}, {history.seconds:.0f} s: {losses}"
     )

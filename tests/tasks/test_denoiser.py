@@ -66,8 +66,10 @@ def test_the_same_seed_gives_the_same_bits(folders, denoiser, noisy):
         fastbp.set_threads(1)
         first = tiny(folders, **settings)
         fastbp.set_threads(2)
-        assert np.array_equal(tiny(folders, **settings).network_.params, first.network_.params)
-        assert not np.array_equal(tiny(folders, **settings, seed=1).network_.params, first.network_.params)
+        assert np.array_equal(tiny(folders, **settings).networks_.group.params, first.networks_.group.params)
+        assert not np.array_equal(
+            tiny(folders, **settings, seed=1).networks_.group.params, first.networks_.group.params
+        )
     finally:
         fastbp.set_threads(threads)
 
@@ -141,7 +143,7 @@ def test_integers_are_samples_too(denoiser, noisy):
 
 def test_noise_may_be_left_as_far_as_wanted(denoiser, noisy):
     model = Denoiser(**denoiser.get_params())
-    model.network_, model.features_ = denoiser.network_, denoiser.features_
+    model.networks_, model.features_ = denoiser.networks_, denoiser.features_
     assert si_sdr(noisy, model.set_params(max_attenuation=0).denoise(noisy)) > 100  # nothing is done
     alone = hiss(200)[:SR]
     left = [np.mean(model.set_params(max_attenuation=db).denoise(alone)[SR // 2 :] ** 2) for db in (6, 12, 40)]
@@ -198,7 +200,7 @@ def test_long_files_take_the_memory_of_short_ones(denoiser, tmp_path):
             tracemalloc.stop()
 
     assert peak(1)  # what is loaded once
-    assert peak(5) < 1.2 * peak(2) + 100_000
+    assert peak(12) < 1.2 * peak(5)  # of which either is more than what is read at once
 
 
 def test_files_that_cannot_be_denoised(denoiser, noisy, tmp_path):
@@ -310,8 +312,8 @@ def test_lists_tables_and_folders_come_to_the_same(folders, tmp_path):
     from_table = Denoiser(**settings).fit(table, table, **options)
     from_lists = Denoiser(**settings).fit(*files, valid=0, verbose=0)
     from_folders = Denoiser(**settings).fit(*folders, valid=0, verbose=0)
-    assert np.array_equal(from_lists.network_.params, from_folders.network_.params)
-    assert np.array_equal(from_lists.network_.params, from_table.network_.params)
+    assert np.array_equal(from_lists.networks_.group.params, from_folders.networks_.group.params)
+    assert np.array_equal(from_lists.networks_.group.params, from_table.networks_.group.params)
     assert "val_loss" not in from_lists.history_.history
 
 

@@ -1,6 +1,7 @@
 """The transform, the features, the mixtures and the loss that a denoiser is made of, and its file."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ from denoiser_sounds import SR, hiss, tiny, voice, write
 
 from fastbp import Dense, Sequential, storage
 from fastbp.errors import ModelFileError
+from fastbp.schedules import Constant
 from fastbp.tasks import AudioClassifier, Denoiser
-from fastbp.tasks.denoising.features import GROUP, FeatureRows, Features
+from fastbp.tasks.denoising.features import MEANS, FeatureRows, Features
 from fastbp.tasks.denoising.mixtures import Mixtures
+from fastbp.tasks.denoising.networks import Networks
 from fastbp.tasks.denoising.training import examples, loss_and_gradient
 from fastbp.tasks.denoising.transform import Transform
 
@@ -26,6 +29,15 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def denoiser(folders):
     return tiny(folders, epochs=1, mixtures=4, duration=1.0)
+
+
+def heard(features, y):
+    return features.transform.padded(y, features.pitch.longest)
+
+
+def rows_of(features, y):
+    """Of whole signals (n_signals, n_samples)."""
+    return FeatureRows(features, len(y))(heard(features, y), features.transform.whole(y))
 
 
 @pytest.mark.parametrize("sr", RATES)
@@ -52,37 +64,65 @@ def test_bands_cover_the_spectrum(sr):
 
 def test_rows_are_the_same_however_frames_are_cut():
     features = Features(Transform(SR), 4)
-    spectra = features.transform.whole(np.stack([voice(1), hiss(1)]))
-    whole, cut = FeatureRows(features, 2)(spectra), FeatureRows(features, 2)
-    ends = np.cumsum([1, 1, 2, 5, 40, 1])
-    parts = [cut(part) for part in np.split(spectra, ends, axis=1)]
-    assert np.array_equal(np.concatenate(parts, axis=1), whole)
-    assert whole.shape == (*spectra.shape[:2], features.n_groups, features.n_features)
+    y, hop = heard(features, np.stack([voice(1), hiss(1)])), features.transform.hop
+    spectra = features.transform.forward(y[:, features.pitch.longest :])
+    at_once, cut = FeatureRows(features, 2)(y, spectra), FeatureRows(features, 2)
+    ends = [0, *np.cumsum([1, 1, 2, 5, 40, 1]), spectra.shape[1]]
+    span = y.shape[1] - (spectra.shape[1] - 1) * hop
+    parts = [cut(y[:, a * hop : (b - 1) * hop + span], spectra[:, a:b]) for a, b in pairwise(ends)]
+    for all_of_it, joined in zip(at_once, zip(*parts)):
+        assert np.array_equal(np.concatenate(joined, axis=1), all_of_it)
+    assert at_once[0].shape == (*spectra.shape[:2], features.n_groups, features.n_features)
+    assert at_once[1].shape == (*spectra.shape[:2], features.n_whole)
 
 
 def test_rows_do_not_tell_how_loud_it_is():
     features = Features(Transform(SR), 4)
     y = (voice(1) + hiss(1))[None]
-    rows = [FeatureRows(features, 1)(features.transform.whole(gain * y)) for gain in (1, 8)]
-    assert np.abs(rows[0] - rows[1]).max() < 0.05
+    rows = [rows_of(features, gain * y) for gain in (1, 8)]
+    for soft, loud in zip(*rows):
+        assert np.abs(soft - loud).max() < 0.05
 
 
 def test_the_minimum_follows_steady_noise():
     """In white noise it is the mean of the logarithms, less than 10 dB under it."""
     features = Features(Transform(SR), 1)
-    known = FeatureRows(features, 1).known(features.transform.whole(hiss(3, 6.0)[None]))[0]
+    y = heard(features, hiss(3, 6.0)[None])
+    known = FeatureRows(features, 1).known(y, features.transform.forward(y[:, features.pitch.longest :]))[0][0]
     now, floor = known[200:, : features.n_bands], known[200:, features.n_bands : 2 * features.n_bands]
     below = (now.mean() - floor.mean()) * 2.5 * 10 / np.log(10)
     assert 0 < below < 10
+
+
+@pytest.mark.parametrize("sr", RATES)
+def test_the_period_of_a_tone_is_found(sr):
+    features, n = Features(Transform(sr), 1), sr // 2
+    y = np.sum([np.sin(2 * np.pi * 125 * k * np.arange(n) / sr) / k for k in range(1, 20)], axis=0, dtype=np.float32)
+    octaves, aperiodicity = features.pitch(heard(features, y[None]))[1][0, 10:-5].T
+    assert np.allclose(octaves, 1, atol=0.02)  # above 62.5 Hz
+    assert aperiodicity.max() < 0.2
+
+
+def test_what_repeats_is_told_from_what_does_not():
+    """Where a tone is louder than noise, bands are like themselves a period ago; elsewhere they are only by chance."""
+    features, n = Features(Transform(SR), 1), 2 * SR
+    tone = np.sum([np.sin(2 * np.pi * 125 * k * np.arange(n) / SR) for k in range(1, 9)], axis=0, dtype=np.float32)
+    noise = 0.5 * np.random.default_rng(0).standard_normal(n).astype(np.float32)
+    y = heard(features, (tone + noise)[None])
+    known = FeatureRows(features, 1).known(y, features.transform.forward(y[:, features.pitch.longest :]))[0]
+    comb = known[0, 20:-5, (features.context + 1 + len(MEANS)) * features.n_bands :][:, : features.n_bands].mean(axis=0)
+    assert comb[features.centres < 1000].mean() > 0.6
+    assert abs(comb[features.centres > 1500].mean()) < 0.2
+    assert np.abs(known).max() <= 6
 
 
 def test_the_gradient_is_the_derivative_of_the_loss():
     features, rng = Features(Transform(SR), 2), np.random.default_rng(0)
     known = examples(features, voice(1), hiss(1), rng)
     rows = rng.permutation(len(known))[:20]
-    root = rng.random((20, GROUP)).astype(np.float32)
+    root = rng.random(known.magnitude[rows].shape).astype(np.float32)
     gradient = loss_and_gradient(root, known, rows)[1]
-    for at in ((0, 0), (7, 1), (19, 0)):
+    for at in ((0, 0, 0), (7, 1, 1), (19, 2, 0)):
         step = np.zeros_like(root)
         step[at] = 1e-2
         up, down = (loss_and_gradient(root + sign * step, known, rows)[0] for sign in (1, -1))
@@ -93,14 +133,52 @@ def test_the_best_gains_have_no_loss():
     features, rng = Features(Transform(SR), 2), np.random.default_rng(0)
     clean = voice(1)
     known = examples(features, clean, np.zeros_like(clean), rng)
-    heard = known.magnitude_weight[:, 0] > 1e-3
-    assert np.allclose(known.magnitude[heard, 0], 1, atol=1e-3)
-    assert np.allclose(known.waveform[heard, 0], 1, atol=1e-3)
+    loud = known.magnitude_weight > 1e-3
+    assert np.allclose(known.magnitude[loud], 1, atol=1e-3)
+    assert np.allclose(known.waveform[loud], 1, atol=1e-3)
     alone = examples(features, np.zeros_like(clean), hiss(1), rng)
     assert not alone.magnitude.any()
-    assert alone.waveform_weight[:, 0].min() > 0
+    assert alone.waveform_weight[..., 0].min() > 0
     for part in (known, alone):
         assert all(np.isfinite(values).all() for values in vars(part).values())
+
+
+def test_networks_learn_as_one():
+    """A step down the gradient of both lowers the loss, and either network has changed."""
+    features = Features(Transform(SR), 2)
+    known = examples(features, voice(1), hiss(1), np.random.default_rng(0))
+    networks, rows = Networks.new(features, (8,), 0), np.arange(len(known))
+    networks.compile(Constant(1e-3))
+    before = [network.params.copy() for network in networks.by_name.values()]
+    losses = []
+    for _ in range(5):
+        loss, gradient = loss_and_gradient(networks.forward(known.whole, known.x), known, rows)
+        losses.append(loss)
+        networks.update(gradient)
+    assert np.all(np.diff(losses) < 0)
+    assert all((network.params != old).any() for network, old in zip(networks.by_name.values(), before))
+    assert np.allclose(
+        networks.predict(known.whole, known.x), networks.forward(known.whole, known.x, training=False), atol=1e-6
+    )
+
+
+def test_the_gradient_of_the_summary_is_the_sum_over_groups():
+    features, rng = Features(Transform(SR), 1), np.random.default_rng(0)
+    networks = Networks.new(features, (8,), 0)
+    networks.compile(Constant(0.0))
+    whole = rng.standard_normal((3, features.n_whole)).astype(np.float32)
+    groups = rng.standard_normal((3, 5, features.n_features)).astype(np.float32)
+
+    def total():
+        return float(np.square(networks.forward(whole, groups), dtype=np.float64).sum())
+
+    networks.update(2 * networks.forward(whole, groups))
+    kernel, slope = networks.whole["dense_1/kernel"], networks.whole.grads.copy()
+    at = int(np.abs(slope[: kernel.size]).argmax())
+    kernel.reshape(-1)[at] += 1e-2
+    up = total()
+    kernel.reshape(-1)[at] -= 2e-2
+    assert slope[at] == pytest.approx((up - total()) / 2e-2, rel=0.05)
 
 
 def test_mixtures_depend_on_their_number_alone(folders):
@@ -162,6 +240,16 @@ def test_files_of_others_are_refused(denoiser, tmp_path):
             Denoiser.load(tmp_path / name)
 
 
+def test_files_of_other_versions_are_refused(denoiser, tmp_path):
+    """Whose one network is of no use any more."""
+    denoiser.save(tmp_path / "m.fbp")
+    tensors, config = storage.read(tmp_path / "m.fbp")
+    config["network"] = config.pop("networks")["group"]
+    storage.write(tmp_path / "m.fbp", tensors, config)
+    with pytest.raises(ModelFileError, match=r"m\.fbp .*another version.*train it anew"):
+        Denoiser.load(tmp_path / "m.fbp")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -172,8 +260,8 @@ def test_files_of_others_are_refused(denoiser, tmp_path):
         lambda config: config["settings"].update(sr="a"),
         lambda config: config["settings"].update(max_attenuation=-1),
         lambda config: config.pop("settings"),
-        lambda config: config.pop("network"),
-        lambda config: config["network"].update(n_in=5),
+        lambda config: config["networks"].pop("whole"),
+        lambda config: config["networks"]["group"].update(n_in=5),
     ],
 )
 def test_files_that_describe_no_denoiser(denoiser, tmp_path, change):

@@ -16,9 +16,10 @@ from fastbp.extraction import of_file, warn_of_failures
 from fastbp.tasks.denoising import denoiser_file
 from fastbp.tasks.denoising.features import Features
 from fastbp.tasks.denoising.mixtures import Mixtures
+from fastbp.tasks.denoising.networks import Networks
 from fastbp.tasks.denoising.sources import read_sounds, train_and_valid
 from fastbp.tasks.denoising.stream import DenoiserStream
-from fastbp.tasks.denoising.training import Training, make_network
+from fastbp.tasks.denoising.training import Training
 from fastbp.tasks.denoising.transform import Transform
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.sources import Source
@@ -33,14 +34,15 @@ class Denoiser(Estimator):
     """Takes noise out of speech (or of whatever it was trained to keep), with a delay of 20 ms.
 
     A dense network gives a gain for each band of frequencies in each frame of 10 ms. It is one small network for all
-    bands: of each it sees those around, and how they went so far (see `fastbp.tasks.denoising.features`). What it
-    learns from is mixed on the way, never twice the same: clean sounds and noises, at other speeds and levels, through
-    other channels, at random signal-to-noise ratios.
+    bands: of each it sees those around, how they went so far, and whether they repeat with the period of the voice (see
+    `fastbp.tasks.denoising.features`); another network sums up the whole frame for it. What both learn from is mixed on
+    the way, never twice the same: clean sounds and noises, at other speeds and levels, through other channels, at
+    random signal-to-noise ratios.
 
     Parameters
     ----------
     hidden
-        Widths of the hidden layers.
+        Widths of the hidden layers of the network that gives the gains.
     sr
         Rate in Hz the model works at, 8000 to 48000. Sounds at others are resampled there and back: choose that of
         your sounds, or keep 16000 for speech of which nothing above 8 kHz is needed.
@@ -67,7 +69,7 @@ class Denoiser(Estimator):
 
     Attributes
     ----------
-    network_ : Sequential
+    networks_ : Networks
     features_ : Features
     history_ : History or None
         "loss" and "val_loss" by epoch; None for a loaded model.
@@ -163,10 +165,10 @@ class Denoiser(Estimator):
         held_out = (
             Mixtures(clean_valid, noise_valid, seed=seed + 1, **settings) if clean_valid and noise_valid else None
         )
-        network = make_network(features, self.hidden, self.seed)
+        networks = Networks.new(features, self.hidden, self.seed)
         sizes = (self.epochs, self.mixtures, min(HELD_OUT, self.mixtures), self.batch_size, self.learning_rate)
-        history = Training(features, network, mixtures, held_out, *sizes).run(verbose)
-        self.network_, self.features_ = network, features
+        history = Training(features, networks, mixtures, held_out, *sizes).run(verbose)
+        self.networks_, self.features_ = networks, features
         self.history_: History | None = history
         self.failures_ = {**mixtures.failures, **({} if held_out is None else held_out.failures)}
         warn_of_failures(self.failures_, sum(len(listing) for _, listing in sources))
@@ -271,7 +273,7 @@ class Denoiser(Estimator):
             As `denoise`.
         """
         self._fitted()
-        return DenoiserStream(self.features_, self.network_, self._least_gain(), sr)
+        return DenoiserStream(self.features_, self.networks_, self._least_gain(), sr)
 
     def _least_gain(self) -> float:
         if self.max_attenuation is None:
@@ -312,7 +314,7 @@ class Denoiser(Estimator):
         return model
 
     def _fitted(self) -> None:
-        if not hasattr(self, "network_"):
+        if not hasattr(self, "networks_"):
             raise NotBuiltError("This Denoiser has learned nothing yet: call fit(...), or Denoiser.load(path).")
 
 

@@ -1,15 +1,16 @@
-"""A Denoiser in a .fbp file: settings and network in the header, tensors by name."""
+"""A Denoiser in a .fbp file: settings and networks in the header, their tensors by name."""
 
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastbp import storage
 from fastbp.errors import ModelFileError
 from fastbp.model_file import network_from, network_tensors
 from fastbp.tasks.classifier_file import misdescribed
-from fastbp.tasks.denoising.features import GROUP
+from fastbp.tasks.denoising.networks import Networks
 
 if TYPE_CHECKING:
     from fastbp.tasks.denoising.denoiser import Denoiser
@@ -21,9 +22,19 @@ def save(model: "Denoiser", path: str | PathLike[str]) -> None:
     """Write a fitted denoiser, atomically."""
     trained = {"sr": model.features_.transform.sr, "context": model.features_.context}
     plain = {"hidden": np.array(model.hidden, int).tolist(), "snr": np.array(model.snr, float).tolist()}
-    settings = {**model.get_params(), **trained, **plain}
-    config = {"kind": TASK, "task": TASK, "settings": settings, "network": model.network_.get_config()}
-    storage.write(path, network_tensors(model.network_), config)
+    networks = model.networks_.by_name
+    config = {
+        "kind": TASK,
+        "task": TASK,
+        "settings": {**model.get_params(), **trained, **plain},
+        "networks": {part: network.get_config() for part, network in networks.items()},
+    }
+    tensors = {
+        f"{part}/{name}": tensor
+        for part, network in networks.items()
+        for name, tensor in network_tensors(network).items()
+    }
+    storage.write(path, tensors, config)
 
 
 def load_into(model: "Denoiser", path: str | PathLike[str]) -> None:
@@ -32,11 +43,20 @@ def load_into(model: "Denoiser", path: str | PathLike[str]) -> None:
     if config.get("task") != TASK:
         kind = config.get("task") or config.get("kind") or "thing of unknown kind"
         raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not a {TASK}.")
+    if "networks" not in config:
+        raise ModelFileError(f"{path} holds a {TASK} of another version of fastbp, with other networks; train it anew.")
     with misdescribed(path, f"a {TASK}"):
         model.set_params(**config["settings"])
-        features, network = model._features(), config["network"]
+        features = model._features()
         model._least_gain()
-    model.network_ = network_from(network, tensors, path)
-    if (model.network_.n_in, model.network_.n_out) != (features.n_features, GROUP):
-        raise ModelFileError(f"{path} is inconsistent: its settings and its network do not fit each other.")
+        described = {part: config["networks"][part] for part in ("whole", "group")}
+    networks = {part: network_from(one, _part(tensors, part), path) for part, one in described.items()}
+    model.networks_ = Networks(**networks)
+    if not model.networks_.fit(features):
+        raise ModelFileError(f"{path} is inconsistent: its settings and its networks do not fit each other.")
     model.features_, model.history_, model.failures_ = features, None, {}
+
+
+def _part(tensors: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
+    """Those of one network."""
+    return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}

@@ -1,4 +1,4 @@
-"""What a network is told of each part of the spectrum, of now and of all before: bands nearby, and how they went."""
+"""What networks are told of each part of the spectrum and of the whole, of now and of all before."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,17 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp._kernels import load
+from fastbp.tasks.denoising.pitch import Pitch
 from fastbp.tasks.denoising.transform import Transform
 
 Float32 = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
 NARROW_HZ = 3000.0  # up to here a band is one frequency of the transform; above, all are as wide beside where they lie
 GROUP = 2  # neighbouring bands that the network gives gains for at a time
 REACH = 5  # bands on either side that are seen of the present frame, one less of each before
 MEANS = (0.05, 0.15, 0.5, 2.0)  # time constants of running means, seconds
 MEAN_REACH = 2  # bands on either side that are seen of running means and minimum
 LEVEL_SECONDS, FLOOR_SECONDS, COARSE_SECONDS = 1.5, 0.06, 0.3
+COMB_REACH = 4  # bands on either side of which it is seen whether they repeat
 FLOOR_RISE = 6.0  # dB a second
-N_COARSE = 16  # wide bands that tell what is heard elsewhere
+N_COARSE = 16  # wide bands that tell a row what is heard elsewhere
+N_WIDE = 32  # less wide ones that the whole of a frame is told in
 WAVES = (1, 2, 4)  # half periods over the spectrum of the sines that tell which part it is
 LEAST_POWER = np.float32(1e-10)
 UNIT, FURTHEST = np.float32(2.5), np.float32(6.0)  # nepers of power that are a 1 for the network, and the most of these
@@ -29,8 +33,9 @@ class Features:
     """A row for each frame and each group of bands, so that one small network learns from all of them what noise is.
 
     Log power of the bands around, in the last frames; their running means, and a running minimum, which follows the
-    noise; the whole spectrum in few wide bands; and where in it the group lies. All is relative to a running level, so
-    that it does not depend on how loud the sound is, and nothing looks ahead.
+    noise; how like they are to themselves a period of the voice ago; the whole spectrum in few wide bands; and where in
+    it the group lies. Another row for each frame has all that is known of the bands in wide ones. All is relative to a
+    running level, so that it does not depend on how loud the sound is, and nothing looks ahead.
 
     Parameters
     ----------
@@ -41,6 +46,11 @@ class Features:
 
     transform: Transform
     context: int
+
+    @cached_property
+    def pitch(self) -> Pitch:
+        """Of the same frames."""
+        return Pitch(self.transform)
 
     @cached_property
     def centres(self) -> NDArray[np.float64]:
@@ -68,19 +78,23 @@ class Features:
         """Columns of a row."""
         return self.columns.shape[1]
 
+    @property
+    def n_whole(self) -> int:
+        """Numbers that tell of a whole frame."""
+        return (self.context + 2 + len(MEANS)) * N_WIDE + 2
+
     @cached_property
     def columns(self) -> NDArray[np.intp]:
         """Which of what `FeatureRows` knows of a frame the rows of its groups are: (n_groups, n_features)."""
-        reaches = [max(1, REACH - k) for k in range(self.context)] + [MEAN_REACH] * (1 + len(MEANS))
+        reaches = [max(1, REACH - k) for k in range(self.context)] + [MEAN_REACH] * (1 + len(MEANS)) + [COMB_REACH]
         first = GROUP * np.arange(self.n_groups)[:, None]
         near = [
             i * self.n_bands + np.clip(first + np.arange(-reach, GROUP + reach), 0, self.n_bands - 1)
             for i, reach in enumerate(reaches)
         ]
-        wide = len(reaches) * self.n_bands + np.arange(2 * N_COARSE)
-        n_places = self.places.shape[1]
-        places = wide[-1] + 1 + n_places * np.arange(self.n_groups)[:, None] + np.arange(n_places)
-        return np.concatenate([*near, np.tile(wide, (self.n_groups, 1)), places], axis=1)
+        elsewhere = len(reaches) * self.n_bands + np.arange(2 * N_COARSE + 2)
+        places = elsewhere[-1] + 1 + np.arange(self.places.size).reshape(self.places.shape)
+        return np.concatenate([*near, np.tile(elsewhere, (self.n_groups, 1)), places], axis=1)
 
     @cached_property
     def places(self) -> Float32:
@@ -103,13 +117,9 @@ class Features:
     @cached_property
     def _weights(self) -> dict[str, Any]:
         """Weights of `_rowwise`: of bins in bands, of bands at bins, of bands in wide ones, and in their mean."""
-        middles = self.n_bands / N_COARSE * (np.arange(N_COARSE)[:, None] + 0.5)
-        coarse = np.maximum(0, 1 - np.abs(np.arange(self.n_bands) - middles) / (self.n_bands / N_COARSE))
-        mean = np.ones((1, self.n_bands))
-        bands = self.bands.astype(np.float64)
-        shares = {
-            name: w / w.sum(axis=1, keepdims=True) for name, w in (("power", bands), ("coarse", coarse), ("mean", mean))
-        }
+        bands, coarse, wide = self.bands.astype(np.float64), *(_triangles(n, self.n_bands) for n in (N_COARSE, N_WIDE))
+        means = {"power": bands, "coarse": coarse, "wide": wide, "mean": np.ones((1, self.n_bands))}
+        shares = {name: w / w.sum(axis=1, keepdims=True) for name, w in means.items()}
         return {name: load("audio").Banded(w) for name, w in {**shares, "gains": bands.T}.items()}
 
     def power(self, bins: Float32) -> Float32:
@@ -125,8 +135,12 @@ class Features:
         return _rowwise(bands, self._weights["mean"])
 
     def coarse(self, bands: Float32) -> Float32:
-        """(..., N_COARSE) of bands (..., n_bands)."""
+        """Means (..., N_COARSE) of bands (..., n_bands)."""
         return _rowwise(bands, self._weights["coarse"])
+
+    def wide(self, bands: Float32) -> Float32:
+        """Means (..., N_WIDE) of bands (..., n_bands)."""
+        return _rowwise(bands, self._weights["wide"])
 
 
 class FeatureRows:
@@ -139,23 +153,46 @@ class FeatureRows:
         self._past: Float32 | None = None  # the last frames (n_signals, context - 1, n_bands)
         self._rise = np.float32(FLOOR_RISE * np.log(10) / 10 * features.transform.hop / features.transform.sr)
 
-    def __call__(self, spectra: NDArray[np.complex64]) -> Float32:
-        """Rows (n_signals, n_frames, n_groups, n_features) of the spectra that follow (n_signals, n_frames, n_bins)."""
-        known = self.known(spectra)
-        rows = np.take(known.reshape(-1, known.shape[2]), self._features.columns, axis=1, mode="clip")
-        return rows.reshape(*known.shape[:2], *self._features.columns.shape)
+    def __call__(self, y: Float32, spectra: Spectra) -> tuple[Float32, Float32]:
+        """Rows of the frames that follow, (n_signals, n_frames, n_groups, n_features), and of each the whole.
 
-    def known(self, spectra: NDArray[np.complex64]) -> Float32:
-        """What the `columns` of all rows are taken of: (n_signals, n_frames, n)."""
+        Parameters
+        ----------
+        y, spectra
+            As for `known`.
+        """
+        known, whole = self.known(y, spectra)
+        rows = np.take(known.reshape(-1, known.shape[2]), self._features.columns, axis=1, mode="clip")
+        return rows.reshape(*known.shape[:2], *self._features.columns.shape), whole
+
+    def known(self, y: Float32, spectra: Spectra) -> tuple[Float32, Float32]:
+        """What the `columns` of all rows are taken of: (n_signals, n_frames, n); and (n_signals, n_frames, n_whole).
+
+        Parameters
+        ----------
+        y
+            The samples of the frames that follow, and as many before as the longest period has.
+        spectra
+            Of these frames: (n_signals, n_frames, n_bins).
+        """
         features = self._features
-        logs = np.log(features.power(np.square(spectra.real) + np.square(spectra.imag)) + LEAST_POWER)
+        power = features.power(squared(spectra))
+        logs = np.log(power + LEAST_POWER)
         means, floors = self._recursion(logs)
         level = features.mean(means[-3])
-        wide = [features.coarse(logs - level), features.coarse(means[-2] - level)]
-        near = [part - level for part in (*self._recent(logs), floors, *means[:-3])]
-        heard = np.clip(np.concatenate([*near, *wide], axis=2) / UNIT, -FURTHEST, FURTHEST)
-        places = np.broadcast_to(features.places.ravel(), (*logs.shape[:2], features.places.size))
-        return np.concatenate([heard, places], axis=2)
+        near = _scaled([part - level for part in (*self._recent(logs), floors, *means[:-3])])
+        coarse = _scaled([features.coarse(logs - level), features.coarse(means[-2] - level)])
+        comb, voice = self._repeated(y, spectra, power)
+        bands = np.concatenate([near, comb[:, :, None]], axis=2)
+        known = [bands, coarse, voice, np.broadcast_to(features.places, (*logs.shape[:2], *features.places.shape))]
+        return _flat(known), _flat([features.wide(bands), voice])
+
+    def _repeated(self, y: Float32, spectra: Spectra, power: Float32) -> tuple[Float32, Float32]:
+        """How like each band is to itself a period ago, -1 to 1, and what is known of the period."""
+        features = self._features
+        before, voice = features.pitch(y)
+        both = features.power(spectra.real * before.real + spectra.imag * before.imag)
+        return 2 * both / (power + features.power(squared(before)) + LEAST_POWER), voice
 
     def _recursion(self, logs: Float32) -> tuple[Float32, Float32]:
         """Running means (n_means, n_signals, n_frames, n_bands) and minima (n_signals, n_frames, n_bands)."""
@@ -175,6 +212,28 @@ class FeatureRows:
         joined = np.concatenate([past, logs], axis=1)
         self._past = joined[:, n:]
         return [joined[:, n_before - k : n_before - k + n] for k in range(n_before + 1)]
+
+
+def _triangles(n: int, n_bands: int) -> NDArray[np.float64]:
+    """Weights of bands (n, n_bands) in n wide ones, each as wide as the others."""
+    width = n_bands / n
+    middles = width * (np.arange(n)[:, None] + 0.5)
+    return np.maximum(0, 1 - np.abs(np.arange(n_bands) - middles) / width)
+
+
+def _scaled(parts: list[Float32]) -> Float32:
+    """Several (n_signals, n_frames, n) as (n_signals, n_frames, n_parts, n), of the size that networks like."""
+    return np.clip(np.stack(parts, axis=2) / UNIT, -FURTHEST, FURTHEST)
+
+
+def _flat(parts: list[Float32]) -> Float32:
+    """All numbers of each frame of several (n_signals, n_frames, ...) in a row."""
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2)
+
+
+def squared(spectra: Spectra) -> Float32:
+    """Power of each frequency."""
+    return np.square(spectra.real) + np.square(spectra.imag)
 
 
 def _centres(narrow: float, highest: float) -> list[float]:

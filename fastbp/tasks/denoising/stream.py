@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp.audio.checks import check_rate
 from fastbp.errors import ArgumentError
 from fastbp.features.stages import as_chunk
-from fastbp.network import Sequential
 from fastbp.tasks.denoising.features import FeatureRows, Features
+from fastbp.tasks.denoising.networks import Networks
 from fastbp.tasks.denoising.training import POWER
 
 Float32 = NDArray[np.float32]
-FRAMES_AT_ONCE = 64
+FRAMES_AT_ONCE = 16  # what they need stays in the cache
 
 
 class DenoiserStream:
@@ -30,12 +30,12 @@ class DenoiserStream:
         resampler's delay comes on top.
     """
 
-    def __init__(self, features: Features, network: Sequential, least_gain: float, sr: float | None = None) -> None:
+    def __init__(self, features: Features, networks: Networks, least_gain: float, sr: float | None = None) -> None:
         if sr is not None:
             check_rate(sr)
         self.sr = features.transform.sr if sr is None else sr
         self.delay = features.transform.delay
-        self._model = (features, network, least_gain)
+        self._model = (features, networks, least_gain)
         self._mono, self._closed, self._n_in, self._n_out = True, False, 0, 0
         self._way: _Way | _Resampled | None = None
 
@@ -95,21 +95,22 @@ class DenoiserStream:
 class _Way:
     """Through spectra, features and network and back, at the model's rate, for signals (n_signals, n)."""
 
-    def __init__(self, features: Features, network: Sequential, least_gain: float, n_signals: int) -> None:
+    def __init__(self, features: Features, networks: Networks, least_gain: float, n_signals: int) -> None:
         transform = features.transform
-        self._features, self._network, self._least = features, network, np.float32(least_gain)
+        self._features, self._networks, self._least = features, networks, np.float32(least_gain)
         self._transform, self.n_signals = transform, n_signals
         self._rows = FeatureRows(features, n_signals)
-        self._held = np.zeros((n_signals, transform.n_fft - transform.hop), np.float32)
+        self._before = features.pitch.longest  # samples before a frame
+        self._held = np.zeros((n_signals, self._before + transform.n_fft - transform.hop), np.float32)
         self._end = np.zeros((n_signals, 1, transform.hop), np.float32)  # what the last frame adds to the next one's
         self._n_in, self._n_out, self._n_before = 0, 0, 1
 
     def push(self, samples: Float32) -> Float32:
         self._n_in += samples.shape[1]
         self._held = np.concatenate([self._held, samples], axis=1)
-        (hop, n_fft), found = (self._transform.hop, self._transform.n_fft), [samples[:, :0]]
-        while (n := min((self._held.shape[1] - n_fft) // hop + 1, FRAMES_AT_ONCE)) > 0:
-            found.append(self._frames(self._held[:, : n_fft + (n - 1) * hop]))
+        hop, span, found = self._transform.hop, self._before + self._transform.n_fft, [samples[:, :0]]
+        while (n := min((self._held.shape[1] - span) // hop + 1, FRAMES_AT_ONCE)) > 0:
+            found.append(self._frames(self._held[:, : span + (n - 1) * hop]))
             self._held = self._held[:, n * hop :]
         return np.concatenate(found, axis=1)
 
@@ -120,8 +121,8 @@ class _Way:
 
     def _frames(self, y: Float32) -> Float32:
         """The next samples of the output: a hop for each frame, but for the very first, which is before the sound."""
-        spectra = self._transform.forward(y)
-        parts = self._transform.backward(spectra * self._gains(spectra))
+        spectra = self._transform.forward(y[:, self._before :])
+        parts = self._transform.backward(spectra * self._gains(y, spectra))
         ends = np.concatenate([self._end, parts[:, :, 1]], axis=1)
         self._end = ends[:, -1:].copy()
         samples = (parts[:, :, 0] + ends[:, :-1])[:, self._n_before :].reshape(self.n_signals, -1)
@@ -129,11 +130,12 @@ class _Way:
         self._n_out += samples.shape[1]
         return samples
 
-    def _gains(self, spectra: NDArray[np.complex64]) -> Float32:
+    def _gains(self, y: Float32, spectra: NDArray[np.complex64]) -> Float32:
         """Of frequencies, (n_signals, n_frames, n_bins)."""
-        rows, n_bands = self._rows(spectra), self._features.n_bands
-        roots = self._network.predict(rows.reshape(-1, rows.shape[3])).reshape(*rows.shape[:2], -1)
-        return np.maximum(self._features.at_bins(roots[:, :, :n_bands]) ** POWER, self._least)
+        groups, whole = self._rows(y, spectra)
+        roots = self._networks.predict(whole.reshape(-1, whole.shape[2]), groups.reshape(-1, *groups.shape[2:]))
+        bands = roots.reshape(*spectra.shape[:2], -1)[:, :, : self._features.n_bands]
+        return np.maximum(self._features.at_bins(bands) ** POWER, self._least)
 
 
 class _Resampled:

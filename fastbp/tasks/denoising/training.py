@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from fastbp import threads
 from fastbp.augment import generator
 from fastbp.errors import NonFiniteError
-from fastbp.layers import Dense
-from fastbp.network import SHUFFLE, Sequential
-from fastbp.optimizers import Adam
+from fastbp.network import SHUFFLE
 from fastbp.progress import Quiet, make_progress
 from fastbp.schedules import CosineDecay
 from fastbp.tasks.denoising.features import GROUP, FeatureRows, Features
 from fastbp.tasks.denoising.mixtures import Mixtures
+from fastbp.tasks.denoising.networks import Networks
 from fastbp.train import History
 
 Float32 = NDArray[np.float32]
@@ -32,18 +31,20 @@ WAVEFORM = 0.2  # weight of the error of the waveform beside that of compressed 
 EAR_HZ = 1500.0  # above it the ear divides frequencies ever more coarsely
 LOUDEST = 100.0  # times the mean power of the clean sound, beyond which an error does not count more
 TOGETHER = 25  # mixtures whose rows are shuffled together
-SHARE = 0.25  # of the rows of a mixture that are learned from: neighbours are much alike
+SHARE = 0.25  # of the groups of a frame that are learned from: neighbours are much alike
 WARMUP_STEPS = 200
 LEAST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows to learn from: x (n, n_features), and of their bands (n, GROUP)
+    """Frames to learn from: of each the whole (n, n_whole), and of some of its groups of bands (n, n_picked)
 
-    the best gain for the magnitude (compressed) and for the waveform, and what errors of the two weigh.
+    the rows x (..., n_features), the best gains for the magnitude (compressed) and for the waveform (..., GROUP), and
+    what errors of the two weigh.
     """
 
+    whole: Float32
     x: Float32
     magnitude: Float32
     magnitude_weight: Float32
@@ -60,15 +61,24 @@ class Examples:
 
 
 def examples(features: Features, clean: Float32, noise: Float32, rng: np.random.Generator) -> Examples:
-    """A random share of the rows of a clean sound with the noise added to it, (n_samples,) both."""
+    """The frames of a clean sound with the noise added to it, (n_samples,) both, and a random share of their groups."""
     s, n = (features.transform.whole(part[None]) for part in (clean, noise))
     y = s + n
-    known = FeatureRows(features, 1).known(y)[0]
-    chosen = np.flatnonzero(rng.random(len(known) * features.n_groups) < SHARE)
-    frame, group = np.divmod(chosen, features.n_groups)
+    heard = features.transform.padded((clean + noise)[None], features.pitch.longest)
+    known, whole = (part[0] for part in FeatureRows(features, 1).known(heard, y))
+    picked = np.argsort(rng.random((len(known), features.n_groups)), axis=1)[:, : _n_picked(features)]
+    frame = np.arange(len(known))[:, None]
     missing = features.n_groups * GROUP - features.n_bands
-    answers = [np.pad(part[0], [(0, 0), (0, missing)]).reshape(-1, GROUP)[chosen] for part in _answers(features, s, y)]
-    return Examples(known[frame[:, None], features.columns[group]], *answers)
+    answers = [
+        np.pad(part[0], [(0, 0), (0, missing)]).reshape(len(known), -1, GROUP)[frame, picked]
+        for part in _answers(features, s, y)
+    ]
+    return Examples(whole, known[frame[:, :, None], features.columns[picked]], *answers)
+
+
+def _n_picked(features: Features) -> int:
+    """Groups of a frame that are learned from."""
+    return max(1, round(SHARE * features.n_groups))
 
 
 def _answers(features: Features, s: Spectra, y: Spectra) -> list[Float32]:
@@ -81,7 +91,7 @@ def _answers(features: Features, s: Spectra, y: Spectra) -> list[Float32]:
     ear = (width / (1 + features.centres / EAR_HZ)).astype(np.float32)
     return [
         np.minimum(wanted / heard, 1) ** np.float32(1 / (2 * POWER)),
-        np.sqrt(loud) * ear,
+        loud ** np.float32(1 / POWER) * ear,
         np.clip(both / heard, 0, 1),
         np.minimum(loud, LOUDEST) * width * np.float32(WAVEFORM),
     ]
@@ -107,20 +117,14 @@ def loss_and_gradient(root: Float32, known: Examples, rows: Any) -> tuple[float,
     return loss, (slope + POWER * root ** (POWER - 1) * other_slope) * np.float32(2 / root.size)
 
 
-def make_network(features: Features, hidden: Sequence[int], seed: int | None) -> Sequential:
-    """Dense layers of `hidden` units, and roots of gains between 0 and 1."""
-    stack = [*(Dense(units, activation="relu") for units in hidden), Dense(GROUP, activation="sigmoid")]
-    return Sequential(stack, seed=seed).build(features.n_features)
-
-
 @dataclass(frozen=True, eq=False)
 class Training:
     """Everything one training works with.
 
     Parameters
     ----------
-    features, network
-        The network is built, not compiled.
+    features, networks
+        The networks are built, not compiled.
     mixtures, held_out
         To learn from, and to choose the best weights by.
     epochs, per_epoch, n_held_out
@@ -132,7 +136,7 @@ class Training:
     """
 
     features: Features
-    network: Sequential
+    networks: Networks
     mixtures: Mixtures
     held_out: Mixtures | None
     epochs: int
@@ -177,7 +181,7 @@ class Training:
 
     def _epochs(self, groups: Iterator[Examples], held: Examples | None, progress: Quiet, history: History) -> None:
         group = next(groups)
-        best = math.inf, self.network.get_snapshot()
+        best = math.inf, self.networks.get_snapshot()
         n_groups = len(_sizes(self.per_epoch))
         self._compile(len(group) // min(TOGETHER, self.per_epoch))
         for epoch in range(self.epochs):
@@ -190,37 +194,40 @@ class Training:
             history.append(epoch, logs)
             progress.end_epoch(epoch + 1, logs)
             if held is not None and logs["val_loss"] < best[0]:
-                best = logs["val_loss"], self.network.get_snapshot()
+                best = logs["val_loss"], self.networks.get_snapshot()
         if held is not None:
-            self.network.set_snapshot(best[1])
+            self.networks.set_snapshot(best[1])
         history.stopped_by = f"all {self.epochs} epochs done"
 
+    @property
+    def _batch_frames(self) -> int:
+        return max(1, self.batch_size // _n_picked(self.features))
+
     def _compile(self, n_frames: int) -> None:
-        n_steps = sum(max(1, size * n_frames // self.batch_size) for size in _sizes(self.per_epoch)) * self.epochs
+        n_steps = sum(max(1, size * n_frames // self._batch_frames) for size in _sizes(self.per_epoch)) * self.epochs
         warmup = min(WARMUP_STEPS, n_steps // 4)
         descent = max(1, n_steps - warmup)
         rate = CosineDecay(self.learning_rate / 100, descent, warmup_target=self.learning_rate, warmup_steps=warmup)
-        self.network.compile(Adam(rate), "mse", precision="float32")  # the loss is not used: see _update
+        self.networks.compile(rate)
 
     def _updates(self, group: Examples, number: int) -> list[float]:
-        order = self.network.generator(SHUFFLE, number).permutation(len(group))
-        return [self._update(group, rows) for rows in _batches(order, self.batch_size)]
+        order = self.networks.group.generator(SHUFFLE, number).permutation(len(group))
+        return [self._update(group, rows) for rows in _batches(order, self._batch_frames)]
 
     def _update(self, group: Examples, rows: NDArray[np.intp]) -> float:
-        root = self.network.forward(group.x[rows])
+        root = self.networks.forward(group.whole[rows], group.x[rows])
         loss, gradient = loss_and_gradient(root, group, rows)
         if not math.isfinite(loss):
             raise NonFiniteError(
-                f"The loss became {loss} after {self.network.step_count} updates; lower learning_rate."
+                f"The loss became {loss} after {self.networks.group.step_count} updates; lower learning_rate."
             )
-        self.network.backward(gradient)
-        self.network.step()
+        self.networks.update(gradient)
         return loss
 
     def _judged(self, held: Examples) -> float:
         losses = []
-        for rows in _batches(np.arange(len(held)), self.batch_size):
-            root = self.network.forward(held.x[rows], training=False)
+        for rows in _batches(np.arange(len(held)), self._batch_frames):
+            root = self.networks.forward(held.whole[rows], held.x[rows], training=False)
             losses.append(loss_and_gradient(root, held, rows)[0])
         return float(np.mean(losses))
 

@@ -76,11 +76,15 @@ class Transform:
         frames = np.fft.irfft(spectra, self.n_fft)[..., -2 * self.hop :] * self.synthesis
         return frames.astype(np.float32).reshape(*spectra.shape[:2], 2, self.hop)
 
-    def whole(self, y: Float32) -> NDArray[np.complex64]:
-        """All spectra of whole signals (n_signals, n_samples), as a stream has them."""
+    def padded(self, y: Float32, before: int = 0) -> Float32:
+        """Whole signals (n_signals, n_samples) with the silence around that a stream has, and some more before."""
         n_frames = -(-y.shape[-1] // self.hop) + 1
         behind = n_frames * self.hop - y.shape[-1]
-        return self.forward(np.pad(y, [(0, 0), (self.n_fft - self.hop, behind)]))
+        return np.pad(y, [(0, 0), (before + self.n_fft - self.hop, behind)])
+
+    def whole(self, y: Float32) -> NDArray[np.complex64]:
+        """All spectra of whole signals (n_signals, n_samples), as a stream has them."""
+        return self.forward(self.padded(y))
 
 
 def _rise(n: int) -> Float64:
