@@ -250,6 +250,11 @@ API: dict[str, dict[str, str]] = {
     "GPU": {"keras": "keras.distribution", "torch": "torch.cuda", "thinc": "thinc.api.require_gpu"},
     "ONNX": {"fastbp": "fastbp.export.to_onnx", "keras": "keras.Model.export", "torch": "torch.onnx.export"},
     "C": {"fastbp": "fastbp.export.to_c", "torch": "torch._inductor.aoti_compile_and_package"},
+    "librosa": {
+        "fastbp": "fastbp.features.presets.LIBROSA",
+        "torchaudio": "torchaudio.functional.melscale_fbanks",
+        "essentia": "essentia.standard.MelBands",
+    },
     "Kaldi": {"fastbp": "fastbp.features.presets.KALDI", "torchaudio": "torchaudio.compliance.kaldi"},
     "streams": {
         "fastbp": "fastbp.features.Pipeline.stream",
