@@ -2,8 +2,9 @@
 
     python -m bench.quality.curves --data FOLDER [--seeds 3] [--split valid]
 
-FOLDER is that of the other tables; the test split is for final systems, not for curves. Each row changes one thing of a model with default settings: the share of the
-groups (speakers, tracks, kinds of noise) that it trains on, drawn anew for each seed, or the widths of its layers.
+FOLDER is that of the other tables; the test split is for final systems, not for curves. Each row changes one thing of a
+model with default settings: the share of the groups (speakers, tracks, kinds of noise) that it trains on, drawn anew
+for each seed, or the widths of its layers.
 Where quality still rises with the groups and not with the widths, more recordings are missing, and no larger network
 makes up for them.
 """
