@@ -28,7 +28,7 @@ SR = 8000
 WORDS = {"task": "digits_fsdd"}
 OTHERS = {"task": ["music_speech", "noise"], "label": ["music", "noise"]}
 TAKES = 25  # of 30, that are learned from where all speakers are heard
-THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
+THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
 
 
 def rows(waveforms: Sequence[np.ndarray]) -> np.ndarray:

@@ -33,22 +33,28 @@ class LocalCepstra(Step):
         Frames around, odd.
     range_db : float
         dB.
+    mean_share : float
+        How much of the mean is taken off, 0 to 1; of the first cepstrum, which is the level, it is all. The mean of a
+        short word tells it from others more than it tells channels apart: so a part is better for these.
     """
 
     name = "local_cepstra"
 
-    def __init__(self, n_mfcc: int = 13, width: int = 81, range_db: float = 35.0) -> None:
+    def __init__(self, n_mfcc: int = 13, width: int = 81, range_db: float = 35.0, mean_share: float = 1.0) -> None:
         self.n_mfcc, self.width = _count("n_mfcc", n_mfcc, 1), _count("width", width, 1)
         if self.width % 2 == 0:
             raise ArgumentError(f"width={width} is even; it must be odd, with the frame in the middle.")
         check_number(range_db, "range_db", "a number of dB")
         if not 0 < range_db < np.inf:
             raise ArgumentError(f"range_db={range_db!r}; expected more than 0 dB.")
-        self.range_db = float(range_db)
+        check_number(mean_share, "mean_share", "a share, 0 to 1")
+        if not 0 <= mean_share <= 1:
+            raise ArgumentError(f"mean_share={mean_share!r}; expected a share, 0 to 1.")
+        self.range_db, self.mean_share = float(range_db), float(mean_share)
 
     def get_config(self) -> dict[str, Any]:
         """The parameters as plain values."""
-        return {name: getattr(self, name) for name in ("n_mfcc", "width", "range_db")}
+        return {name: getattr(self, name) for name in ("n_mfcc", "width", "range_db", "mean_share")}
 
     @property
     def lookahead_frames(self) -> int | None:
@@ -75,7 +81,8 @@ class LocalCepstra(Step):
         mean = _around(np.add, weight * cepstra, half, 0.0) / total
         square = _around(np.add, weight * cepstra**2, half, 0.0) / total
         deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
-        return ((cepstra - mean) / (deviation + LEAST_DEVIATION)).astype(np.float32)
+        share = np.where(np.arange(self.n_mfcc) == 0, 1.0, self.mean_share)
+        return ((cepstra - share * mean) / (deviation + LEAST_DEVIATION)).astype(np.float32)
 
 
 @lru_cache(maxsize=16)

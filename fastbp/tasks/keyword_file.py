@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import storage
+from fastbp import optimizers, storage
 from fastbp.augment import as_augment
 from fastbp.errors import ModelFileError
 from fastbp.features import Pipeline
@@ -23,7 +23,10 @@ def save(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
     """Write a fitted recogniser, atomically."""
     networks = [network.get_config() for network in model.networks_]
     settings = {name: value for name, value in model.get_params().items() if name != "features"}
-    settings |= {"augment": as_augment(model.augment).get_config(), "optimizer": networks[0]["compile"]["optimizer"]}
+    settings |= {
+        "augment": as_augment(model.augment).get_config(),
+        "optimizer": optimizers.get(model.optimizer).get_config(),
+    }
     config = {
         "kind": TASK,
         "task": TASK,

@@ -20,7 +20,7 @@ from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.sources import Source, as_sounds, chunks, is_file, one_sound, read_listing, waveform
 from fastbp.tasks.windows import Segment
 from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_pipeline
-from fastbp.tasks.word_networks import weights_and_priors, word_network
+from fastbp.tasks.word_networks import fading, weights_and_priors, word_network
 from fastbp.tasks.word_paths import NEVER, Found, whole_paths
 from fastbp.tasks.word_stream import WordStream
 from fastbp.tasks.word_strings import Heard, TrainingRows, alone, lessons, training_rows
@@ -57,10 +57,11 @@ class KeywordRecognizer(Estimator):
     n_networks
         How many networks are trained, from different seeds; the mean of their answers counts.
     dropout, optimizer, epochs, batch_size
-        As for `AudioClassifier`; a row is a frame.
+        As for `AudioClassifier`; a row is a frame. The learning rate falls to 0 as half a cosine, unless the optimizer
+        has a schedule.
     augment
-        What training words are heard through, alone and strung together, see `fastbp.augment.as_augment`; `copies` is
-        how many times each does so, beside its clip as it is.
+        What training words are heard through, see `fastbp.augment.as_augment`; `copies` is how many times each does so
+        alone, beside its clip as it is. Strings are heard through the first copy.
     threshold
         Least probability of a word that is reported by `spot`, 0 to 1: that its frames are of it, and not background.
     penalty
@@ -108,10 +109,10 @@ class KeywordRecognizer(Estimator):
         n_networks: int = 1,
         dropout: float = 0.4,
         optimizer: Any = "adam",
-        epochs: int = 4,
+        epochs: int = 3,
         batch_size: int | None = 128,
         augment: Any = AUGMENT,
-        threshold: float = 0.5,
+        threshold: float = 0.4,
         penalty: float = 10.0,
         unknown: str = "unknown",
         seed: int = 0,
@@ -194,6 +195,9 @@ class KeywordRecognizer(Estimator):
     def _check(self) -> None:
         for name in ("n_states", "n_networks"):
             check_int(getattr(self, name), name, 1, 100)
+        check_int(self.epochs, "epochs", 1)
+        if self.batch_size is not None:
+            check_int(self.batch_size, "batch_size", 1)
         check_int(self.seed, "seed", 0)
         for name, most in (("threshold", 1.0), ("penalty", 1e6)):
             check_number(value := getattr(self, name), name, f"a number, 0 to {most:g}")
@@ -232,8 +236,10 @@ class KeywordRecognizer(Estimator):
         y = np.eye(n_out, dtype=np.float32)[rows.states]
         options |= {"sample_weight": weight[rows.states], "callbacks": list(callbacks)}
         options |= {"epochs": self.epochs, "batch_size": self.batch_size}
+        n_batches = -(-len(y) // (self.batch_size or len(y)))
+        optimizer = fading(self.optimizer, self.epochs * n_batches)
         self.networks_ = [
-            word_network(rows.x.shape[1], self.hidden, n_out, self.dropout, self.optimizer, self.seed + number)
+            word_network(rows.x.shape[1], self.hidden, n_out, self.dropout, optimizer, self.seed + number)
             for number in range(self.n_networks)
         ]
         self.history_: list[History] | None = [network.fit(rows.x, y, **options) for network in self.networks_]

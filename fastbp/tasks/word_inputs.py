@@ -25,7 +25,7 @@ def word_pipeline(sr: int) -> Pipeline:
         "hop_length": round(0.01 * sr),
     }
     bands = LogMel(sr, **frames, n_mels=40, fmin=60, fmax=min(0.475 * sr, 7600))
-    return Pipeline([bands], LocalCepstra(), Context(10, 10, step=2))
+    return Pipeline([bands], LocalCepstra(mean_share=0.2), Context(10, 10, step=2))
 
 
 def as_heard(y: Float32) -> Float32:

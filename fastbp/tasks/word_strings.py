@@ -128,18 +128,18 @@ def lessons(
     sr: int,
     seed: int,
 ) -> list[tuple[Heard, np.random.Generator | None]]:
-    """Words and background as they are, then words alone and in strings through each copy of the augmentation.
+    """Words and background as they are, then words alone through each copy of the augmentation.
 
-    With what is heard through augmentation goes the generator that its features may be masked by. Background is heard
-    through the first copy alone: there is enough of it.
+    With what is heard through augmentation goes the generator that its features may be masked by. Strings and
+    background are heard through the first copy alone: there is enough of them.
     """
     rng, seconds = generator(seed, 2**35), sum(len(heard.y) for heard in words) / sr
     quiet = [*made_up_background(MADE_UP_SHARE * seconds, sr, seed)]
     quiet += pieces(others, seconds, sr, seed) if others else []
     heard: list[tuple[Heard, Any]] = [(item, None) for item in (*words, *quiet)]
     for copy in range(augment.copies):
-        items = (*words, *strings(words, speakers, sr, rng), *(quiet if copy == 0 else ()))
-        heard += [through(item, augment, sr, copy) for item in items]
+        once = (*strings(words, speakers, sr, rng), *quiet) if copy == 0 else ()
+        heard += [through(item, augment, sr, copy) for item in (*words, *once)]
     return heard
 
 

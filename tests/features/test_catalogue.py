@@ -73,6 +73,7 @@ STEPS = [
     SlidingCMVN(10, 4),
     SlidingCMVN(10, center=True, variance=True),
     LocalCepstra(3, 5, 20.0),
+    LocalCepstra(2, 5, mean_share=0.3),
     CMVN([1.0, 2.0, 3.0]),
     CMVN([1.0, 2.0, 3.0], [1.0, 0.0, 4.0]),
     Normalize(),
@@ -110,6 +111,7 @@ BAD = [
     (lambda: SlidingCMVN(0), "cmn_window"),
     (lambda: LocalCepstra(width=4), "width"),
     (lambda: LocalCepstra(range_db=0), "range_db"),
+    (lambda: LocalCepstra(mean_share=1.5), "mean_share"),
     (lambda: Pipeline([LogMel(n_mels=12)], LocalCepstra(13)), "13 coefficients"),
     (lambda: CMVN([[1.0]]), "one for each column"),
     (lambda: CMVN([np.nan]), "finite"),
@@ -427,10 +429,12 @@ def test_local_cepstra_do_not_hear_the_channel_or_the_noise_far_below():
     assert np.abs(step(x)).mean() > 0.3
 
 
-def test_local_cepstra_are_normalised_over_the_frames_around():
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_local_cepstra_are_normalised_over_the_frames_around(share):
     x = noise(60 * 6, 4).reshape(60, 6)
-    z = LocalCepstra(6, 1 + 2 * 60, 200.0)(x)
+    z = LocalCepstra(6, 1 + 2 * 60, 200.0, share)(x)
     cosines = np.cos(np.pi * np.outer(np.arange(6), np.arange(6) + 0.5) / 6) * np.sqrt(2 / 6)
     cosines[0] /= np.sqrt(2)
     cepstra = x @ cosines.T
-    np.testing.assert_allclose(z, (cepstra - cepstra.mean(0)) / (cepstra.std(0) + 2), atol=1e-4)
+    taken = cepstra.mean(0) * np.append(1.0, np.full(5, share))  # of the level it is all
+    np.testing.assert_allclose(z, (cepstra - taken) / (cepstra.std(0) + 2), atol=1e-4)

@@ -8,11 +8,15 @@ import pytest
 from word_sounds import SMALL, SR, WORDS, clip, quick, sentence, write
 
 from fastbp import audio, corpus, storage
+from fastbp.augment import Augment, Noise, Speed
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, ModelFileError, NotBuiltError
 from fastbp.extraction import FilesLeftOutWarning
 from fastbp.features import MFCC, Normalize, Pipeline, Pooling
+from fastbp.optimizers import Adam
+from fastbp.schedules import ExponentialDecay
 from fastbp.tasks import AudioClassifier, KeywordRecognizer
 from fastbp.tasks.word_inputs import word_pipeline
+from fastbp.tasks.word_networks import fading
 
 RUNS = [(0, 1), (0, 2), (1, 1)]  # seed, threads
 SAID = ["rise", "wave", "down", "down", "wave", "rise", "rise", "down"]
@@ -129,6 +133,20 @@ def test_the_same_seed_gives_the_same_bits(words):
     assert bits[0] == bits[1] != bits[2]
 
 
+def test_the_learning_rate_falls_to_nothing_unless_it_has_a_schedule():
+    fading_, own = (fading(optimizer, 10).schedule for optimizer in ("adam", Adam(ExponentialDecay(0.1, 5, 0.5))))
+    assert [fading_(step) for step in (0, 5, 10)] == pytest.approx([0.001, 0.0005, 0.0])
+    assert [own(step) for step in (0, 5, 10)] == pytest.approx([0.1, 0.05, 0.025])
+
+
+def test_what_was_loaded_can_learn_again(words, tmp_path):
+    """The saved optimizer is that of the settings, not one whose rate has fallen already."""
+    model = quick(words, settings={"epochs": 2})
+    model.save(tmp_path / "m.fbp")
+    again = KeywordRecognizer.load(tmp_path / "m.fbp").fit(words, verbose=0)
+    assert again.networks_[0].params.tobytes() == model.networks_[0].params.tobytes()
+
+
 def test_saved_and_loaded_it_answers_with_the_same_bits(words, said, tmp_path):
     model = quick(words, settings={"n_networks": 2, "threshold": 0.1})
     model.save(tmp_path / "m.fbp")
@@ -153,7 +171,8 @@ def test_only_the_training_split_is_learned_from(words):
 def test_background_is_learned_not_to_be_a_word(words, tmp_path):
     hum = 0.2 * np.sin(2 * np.pi * 900 * np.arange(20 * SR) / SR)
     audio.save(tmp_path / "hum.wav", hum, SR)
-    model = KeywordRecognizer(**SMALL).fit(words, background=tmp_path, verbose=0)
+    heard_at_other_speeds = {"augment": Augment([Speed((0.75, 1.3)), Noise((15, 40))], 2)}  # as predict does
+    model = KeywordRecognizer(**SMALL | heard_at_other_speeds).fit(words, background=tmp_path, verbose=0)
     assert model.spot(tmp_path / "hum.wav") == []
     assert model.predict([tmp_path / "hum.wav"]).tolist() == ["unknown"]
 
@@ -196,6 +215,8 @@ def test_files_that_cannot_be_used_are_left_out(words, tmp_path):
     [
         ({"n_states": 0}, ArgumentError, "n_states"),
         ({"n_networks": 0}, ArgumentError, "n_networks"),
+        ({"epochs": 0}, ArgumentError, "epochs"),
+        ({"batch_size": -1}, ArgumentError, "batch_size"),
         ({"threshold": 1.5}, ArgumentError, "threshold"),
         ({"penalty": float("nan")}, ArgumentError, "penalty"),
         ({"penalty": "high"}, ArgumentTypeError, "penalty"),

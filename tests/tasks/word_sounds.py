@@ -8,7 +8,7 @@ from fastbp.tasks import KeywordRecognizer
 
 SR = 8000
 WORDS = {"down": (2400, 600), "rise": (500, 2200), "wave": (800, 2400, 800)}  # Hz of the formant, evenly in time
-SMALL = {"hidden": (48,), "epochs": 12, "n_states": 4, "dropout": 0.1, "augment": Augment(Noise((15, 40)), 2)}
+SMALL = {"hidden": (48,), "epochs": 24, "n_states": 4, "dropout": 0.1, "augment": Augment(Noise((15, 40)), 2)}
 QUICK = {**SMALL, "hidden": (8,), "epochs": 1, "augment": Augment(Noise((15, 40)), 1)}
 
 
