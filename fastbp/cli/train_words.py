@@ -70,7 +70,7 @@ def _add_training(group: Any) -> None:
         "--threshold", metavar="P", type=number(0, 1), help="least probability of a word that is spotted"
     )
     group.add_argument("--sr", metavar="HZ", type=whole(1000), help="rate to work at (default: the files', to 16000)")
-    add_augment(group, "N or NAME,NAME,...: what strings of words are heard through")
+    add_augment(group, "N or NAME,NAME,...: what words are heard through")
     group.add_argument("--seed", metavar="N", type=whole(0), default=0, help="the same seed gives the same model")
 
 

@@ -109,7 +109,7 @@ class KeywordRecognizer(Estimator):
         n_networks: int = 1,
         dropout: float = 0.4,
         optimizer: Any = "adam",
-        epochs: int = 3,
+        epochs: int = 6,
         batch_size: int | None = 128,
         augment: Any = AUGMENT,
         threshold: float = 0.4,
