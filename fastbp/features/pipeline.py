@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 BAND_FLOOR = 1e-3
 CONTRAST_FLOOR = 0.03  # of magnitudes, for the same reason
 SHAPES = (SpectralCentroid, SpectralRolloff, SpectralEntropy, SpectralFlatness, SpectralFlux)
+STAYS = ("lag1", "lag3", "lag10")
+WIDE = {  # statistics of the wide default pipeline, beyond those of the other
+    "logmel": ("skewness",),
+    "mfcc": (*STAYS, "lag20", "lag30"),
+    "spectral_contrast": ("lag3", "lag10"),
+    "rms": ("skewness", "kurtosis", *STAYS, "lag5", "lag15", "lag20", "lag30"),
+    "zcr": STAYS,
+    **dict.fromkeys((shape.name for shape in SHAPES), ("mean", "std", "p10", "p90", "skewness", *STAYS)),
+}
 TARGET_LEVEL = {"peak": 1.0, "rms": 0.1}  # of a normalised clip, full scale 1.0
 
 
@@ -249,16 +258,13 @@ def default_pipeline(sr: int = 16000, wide: bool = False) -> Pipeline:
     n_fft = 1 << (win_length - 1).bit_length()
     frames: dict[str, Any] = {"sr": sr, "n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
     bands: dict[str, Any] = {**frames, "n_mels": 40, "fmin": 50.0, "fmax": min(7600.0, 0.475 * sr)}
-    stays = ("lag1", "lag3", "lag10") if wide else ()
-    shapes = SHAPES if wide else ()
-    levels = ("std", "p10-mean", "p90-mean", "delta_mean", "delta_std")
+    more: dict[str, tuple[str, ...]] = WIDE if wide else {}
     stats = {
         "logmel": ("mean", "std", "delta_mean"),
-        "mfcc": ("mean", "std", "delta_std", *stays),
+        "mfcc": ("mean", "std", "delta_std"),
         "spectral_contrast": ("mean", "std"),
-        "rms": (*levels, *stays),
-        "zcr": ("mean", "std", "p95", "delta_std", *stays),
-        **{shape.name: ("mean", "std", "p10", "p90", "skewness", *stays) for shape in shapes},
+        "rms": ("std", "p10-mean", "p90-mean", "delta_mean", "delta_std"),
+        "zcr": ("mean", "std", "p95", "delta_std"),
     }
     features = [
         LogMel(**bands, relative=True, log="ln", floor=BAND_FLOOR),
@@ -266,6 +272,7 @@ def default_pipeline(sr: int = 16000, wide: bool = False) -> Pipeline:
         SpectralContrast(**frames, floor=CONTRAST_FLOOR),
         RMS(**frames, log="ln", floor=1e-6),
         ZeroCrossingRate(**frames),
-        *(shape(**frames) for shape in shapes),
+        *(shape(**frames) for shape in SHAPES if wide),
     ]
-    return Pipeline(features, Pooling(stats), normalize="rms")
+    pooling = Pooling({name: (*stats.get(name, ()), *more.get(name, ())) for name in {**stats, **more}})
+    return Pipeline(features, pooling, normalize="rms")
