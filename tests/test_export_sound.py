@@ -135,13 +135,18 @@ def test_the_default_features(way, classifier, tmp_path):
 
 SHORT = {"sr": SR, "n_fft": 256, "win_length": 200, "hop_length": 80}
 MOMENTS = Pooling(["mean", "std", "min", "max", "delta_mean", "delta_std"])
+USUAL = default_pipeline(SR)
 PIPELINES = {
     "one, peak": Pipeline([LogMel(**SHORT, n_mels=12)], Pooling(["median", "p0", "p100", "p75-p25"]), normalize="peak"),
     "moments": Pipeline([MFCC(**SHORT, n_mels=20, lifter=22.0), RMS(**SHORT), ZeroCrossingRate(**SHORT)], MOMENTS),
     "lags": Pipeline(
         [LogMel(**SHORT, n_mels=12), ZeroCrossingRate(**SHORT)], Pooling(["mean", "lag1", "lag3-lag10", "lag999"])
     ),
-    "broadcast": default_pipeline(SR, lags=(1, 3, 10)),
+    "default, lags": Pipeline(
+        USUAL.features,
+        Pooling({name: (*stats, "lag1", "lag3", "lag10") for name, stats in USUAL.steps[0].stats.items()}),
+        normalize="rms",
+    ),
     "bins": Pipeline([Spectrogram(**SHORT), MelSpectrogram(**SHORT, n_mels=9, power=1)], normalize="rms"),
     "contrast": Pipeline([SpectralContrast(**SHORT, floor=1e-3), Spectrogram(**SHORT, power=1)], normalize="rms"),
     "no spectrum": Pipeline([RMS(**SHORT), ZeroCrossingRate(**SHORT, framing="snip")], MOMENTS),
