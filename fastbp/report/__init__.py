@@ -6,30 +6,18 @@
 
 import csv
 import math
-import os
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastbp import storage
-from fastbp.corpus.listing import some
 from fastbp.errors import ArgumentError
 from fastbp.history import History
-from fastbp.report.html import Markup, page
-from fastbp.report.origins import features_section, network_section, origins_section
-from fastbp.report.scores import class_section, confusion_section, group_section, score_tiles
-from fastbp.report.sounds import failures_section, worst_section
-from fastbp.report.style import STYLE
+from fastbp.report.classifying import report_classifier
+from fastbp.report.origins import origins_section
 from fastbp.report.training import training_section
+from fastbp.report.writing import PathLike, write_page
 
-if TYPE_CHECKING:
-    from fastbp.tasks import AudioClassifier
-    from fastbp.tasks.evaluation import Answers
-
-PathLike = str | os.PathLike[str]
-LONGEST_TITLE = 80  # characters
-
-__all__ = ["read_csv_log", "report_classifier", "report_history"]
+__all__ = ["read_csv_log", "report_classifier", "report_history", "report_model"]
 
 
 def report_history(history: History, path: PathLike, title: str = "Training", command: str = "") -> Path:
@@ -55,50 +43,20 @@ def report_history(history: History, path: PathLike, title: str = "Training", co
     """
     if not history.epoch:
         raise ArgumentError("There is nothing to report: the history holds no epochs.")
-    return _write(path, title, training_section(history), origins_section(command))
+    return write_page(path, title, training_section(history), origins_section(command))
 
 
-def report_classifier(
-    model: "AudioClassifier",
-    path: PathLike,
-    found: "Answers | None",
-    *,
-    worst: int = 8,
-    title: str = "",
-    command: str = "",
-) -> Path:
-    """Write training and scores of a classifier; see `AudioClassifier.report`, where `found` comes from."""
-    if isinstance(worst, bool) or not hasattr(worst, "__index__") or worst < 0:
-        raise ArgumentError(f"worst is a number of files, at least 0; got {worst!r}.")
-    sections: list[Markup] = [] if found is None else _score_sections(model, found, worst)
-    if model.history_ is not None and model.history_.epoch:
-        sections.append(training_section(model.history_, model.n_windows_))
-    about = [features_section(model.windows_), network_section(model.network_), origins_section(command, model)]
-    return _write(path, title or _title(model), *sections, *about)
+def report_model(model: Any, path: PathLike, *sources: Any, **options: Any) -> Path:
+    """Write the page of a model of any job; what it takes is said by the function for it, see `fastbp.report.jobs`.
 
+    Raises
+    ------
+    ArgumentTypeError
+        There is no report for such a thing.
+    """
+    from fastbp.report.jobs import report_of
 
-def _title(model: "AudioClassifier") -> str:
-    names = f"{len(model.classes_)} classes: {some(model.classes_)}"
-    return names if len(names) <= LONGEST_TITLE else f"{len(model.classes_)} classes"
-
-
-def _score_sections(model: "AudioClassifier", found: "Answers", worst: int) -> list[Markup]:
-    from fastbp.tasks.evaluation import evaluation
-
-    scores = evaluation(found)
-    return [
-        score_tiles(scores, found),
-        confusion_section(scores),
-        class_section(scores),
-        group_section(found),
-        worst_section(model, found, worst),
-        failures_section(found.failures),
-    ]
-
-
-def _write(path: PathLike, title: str, *sections: Markup) -> Path:
-    storage.write_bytes(path, page(title, STYLE, *sections), "report")
-    return Path(path)
+    return report_of(model)(model, path, *sources, **options)
 
 
 def read_csv_log(path: PathLike) -> History:

@@ -1,7 +1,7 @@
 """HTML out of Python values: everything is escaped but what `tag` made itself."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 VOID = ("br", "img", "meta")
@@ -41,6 +41,12 @@ def table(caption: str, header: Sequence[Any], rows: Iterable[Sequence[Any]], cl
 
 def _cell(value: Any) -> Markup:
     return value if isinstance(value, Markup) and value.startswith("<td") else tag("td", value)
+
+
+def tiles(values: Mapping[str, tuple[str, str]]) -> Markup:
+    """The numbers to look at first: by name each, and what to say of it in small."""
+    made = [tag("div", tag("dt", name), tag("dd", big, tag("small", small))) for name, (big, small) in values.items()]
+    return tag("dl", *made, class_="tiles")
 
 
 def section(title: str, *children: Any) -> Markup:

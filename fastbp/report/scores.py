@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp.cli.tables import count, percent
-from fastbp.report.html import Markup, join, section, table, tag
+from fastbp.report.html import Markup, join, section, table, tag, tiles
 from fastbp.report.media import heat_map
 from fastbp.tasks.evaluation import Answers, Evaluation
 
@@ -25,15 +25,19 @@ def score_tiles(scores: Evaluation, found: Answers) -> Markup:
     """The numbers to look at first, and what they are of."""
     right = int(np.trace(scores.confusion_matrix))
     low, high = interval(right, scores.n_files)
-    tiles = {
+    values = {
         "accuracy": (percent(scores.accuracy), f"95% interval {low:.1%} to {high:.1%}"),
         "macro-F1": (f"{scores.macro_f1:.3f}", "mean of the classes"),
         "files": (f"{scores.n_files:,}", f"{count(scores.n_files - right, 'error')}"),
         "time to score": (f"{found.seconds:.2f} s", f"{1000 * found.seconds / scores.n_files:.3g} ms a file"),
     }
-    made = [tag("div", tag("dt", name), tag("dd", big, tag("small", small))) for name, (big, small) in tiles.items()]
-    which = f"Of the split {found.split}." if found.split else "Of all files, also any the model was trained on."
-    return join([tag("dl", *made, class_="tiles"), tag("p", which, class_="faint")])
+    return join([tiles(values), which_files(found.split)])
+
+
+def which_files(split: str | None) -> Markup:
+    """What the numbers are of."""
+    which = f"Of the split {split}." if split else "Of all files, also any the model was trained on."
+    return tag("p", which, class_="faint")
 
 
 def interval(right: int, n: int) -> tuple[float, float]:

@@ -1,10 +1,11 @@
 """The files whose class was least probable, to look at and listen to; and those that could not be used."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastbp.errors import FastbpError
 from fastbp.extraction import SHOWN_FAILURES
@@ -16,42 +17,54 @@ from fastbp.tasks.sources import waveform
 if TYPE_CHECKING:
     from fastbp.tasks import AudioClassifier
 
+Float32 = NDArray[np.float32]
 LEAD = 1.0  # seconds before what is most wrong
 
 
-def worst_section(model: "AudioClassifier", found: Answers, most: int) -> Markup:
-    """So many files, the least probable first."""
+def worst_section(found: Answers, most: int, sr: int, start_of: Callable[[Float32, Any], float]) -> Markup:
+    """So many files, the least probable first; start_of(y, label) says where in one too long to show to begin."""
     p_true = found.probabilities[np.arange(len(found.truth)), found.truth]
     order = np.argsort(p_true, kind="stable")[:most].tolist()
     if not order:
         return Markup()
     text = "Files in order of the probability of their own class, lowest first: errors, then what was least sure."
-    shown = [_sound(model, found, i) for i in order]
+    shown = [_answered(found, i, sr, start_of) for i in order]
     return section("Worst files", tag("p", text, class_="faint"), tag("div", *shown, class_="grid"))
 
 
-def _sound(model: "AudioClassifier", found: Answers, i: int) -> Markup:
-    """One file: what was said of it, its spectrogram, a player."""
+def _answered(found: Answers, i: int, sr: int, start_of: Callable[[Float32, Any], float]) -> Markup:
+    """One file and what was said of it."""
     file, truth, answer = found.listing.files[i], found.truth[i], found.answers[i]
     p_true, p_answer = found.probabilities[i, [truth, answer]].tolist()
-    label = found.classes[truth]
+    label, right = found.classes[truth], truth == answer
     said = (
-        tag("span", f"{label}, rightly", f" ({p_true:.2f})", class_="right")
-        if truth == answer
-        else tag("span", f"{label} ({p_true:.2f}) taken for {found.classes[answer]} ({p_answer:.2f})", class_="wrong")
+        f"{label}, rightly ({p_true:.2f})"
+        if right
+        else f"{label} ({p_true:.2f}) taken for {found.classes[answer]} ({p_answer:.2f})"
     )
-    name = os.path.join(os.path.basename(os.path.dirname(str(file))), os.path.basename(str(file)))
-    caption = tag("figcaption", tag("strong", name, title=file), tag("br"), said)
-    return tag("figure", caption, *_excerpt(model, file, label, name), class_="sound")
-
-
-def _excerpt(model: "AudioClassifier", file: Any, label: Any, name: str) -> list[Markup]:
-    sr = model.windows_.pipeline.sr
+    name = short_name(file)
     try:
         y = waveform(file, sr)
-        start = _start(model, y, label)
+        shown = excerpt(y, sr, name, start_of(y, label))
     except FastbpError as error:  # it has been changed since it was scored
-        return [tag("p", str(error))]
+        shown = [tag("p", str(error))]
+    return sound_figure(name, file, tag("span", said, class_="right" if right else "wrong"), *shown)
+
+
+def short_name(file: Any) -> str:
+    """A file and the folder it lies in."""
+    return os.path.join(os.path.basename(os.path.dirname(str(file))), os.path.basename(str(file)))
+
+
+def sound_figure(name: str, file: Any, said: Any, *shown: Any) -> Markup:
+    """Something of a sound under its name; the whole path is its tooltip."""
+    caption = tag("figcaption", tag("strong", name, title=file), tag("br"), said)
+    return tag("figure", caption, *shown, class_="sound")
+
+
+def excerpt(y: Float32, sr: int, name: str, start: float = 0.0) -> list[Markup]:
+    """Spectrogram and player of `SECONDS` of y (n_samples,), from about start on."""
+    start = max(0.0, min(start, len(y) / sr - SECONDS))
     part = y[round(start * sr) : round((start + SECONDS) * sr)]
     stop = start + len(part) / sr
     alt = f"Spectrogram of {name} from {start:.1f} to {stop:.1f} s, 0 to {sr / 2:g} Hz on the mel scale, range 80 dB"
@@ -63,14 +76,13 @@ def _excerpt(model: "AudioClassifier", file: Any, label: Any, name: str) -> list
     ]
 
 
-def _start(model: "AudioClassifier", y: np.ndarray, label: Any) -> float:
+def most_wrong(model: "AudioClassifier", y: Float32, label: Any) -> float:
     """Where to begin in a sound that is too long to show: just before the window that is most surely wrong, if any."""
     sr = model.windows_.pipeline.sr
     if len(y) <= SECONDS * sr:
         return 0.0
     segments = model.timeline((y, sr))
-    worst = max(segments, key=lambda s: s.probability if s.label != label else -s.probability)
-    return max(0.0, min(worst.start - LEAD, len(y) / sr - SECONDS))
+    return max(segments, key=lambda s: s.probability if s.label != label else -s.probability).start - LEAD
 
 
 def failures_section(failures: Mapping[str, str]) -> Markup:

@@ -25,7 +25,7 @@ svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--faint); font-size: 11px; } svg .axis { stroke: var(--line); fill: none; }
 svg .curve { fill: none; stroke-width: 2; stroke-linejoin: round; } svg .best { stroke: var(--faint); }
 svg .best { stroke-dasharray: 2 3; } svg .validation { stroke-dasharray: 6 3; }
-.training { stroke: var(--training); } .validation { stroke: var(--validation); }
+.training, .measured { stroke: var(--training); } .validation { stroke: var(--validation); }
 .key { white-space: nowrap; margin-right: .8rem; } .key svg { display: inline-block; width: 1.6rem; height: .6rem; }
 .scroll { overflow-x: auto; margin: .6rem 0; } .scroll:focus-visible { outline: 2px solid var(--training); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
@@ -44,7 +44,13 @@ thead th { color: var(--faint); font-weight: 500; vertical-align: bottom; }
 .ticks { display: flex; justify-content: space-between; font-size: .75rem; color: var(--faint); }
 audio { width: 100%; margin-top: .4rem; } .right { color: var(--good); } .wrong { color: var(--bad); }
 .map { width: min(100%, 30rem); image-rendering: pixelated; aspect-ratio: 1; display: block; background: var(--panel); }
-details { margin: .5rem 0; } summary { cursor: pointer; }
+.players { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); gap: .8rem; }
+.players h3 { font-size: .8rem; font-weight: 500; margin: .3rem 0 .15rem; } .wide { margin: 1rem 0; }
+.lane { position: relative; height: 1.5rem; margin: .2rem 0; background: var(--panel); border-radius: .2rem; }
+.lane span { position: absolute; top: 0; bottom: 0; min-width: 2px; border-radius: .15rem; }
+.lanes { display: grid; grid-template-columns: auto 1fr; column-gap: .6rem; align-items: center; font-size: .8rem; }
+.lanes .ticks { grid-column: 2; } .swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: .15rem;
+  vertical-align: -.05rem; } details { margin: .5rem 0; } summary { cursor: pointer; }
 pre { background: var(--panel); border-radius: .5rem; padding: .6rem .75rem; font-size: .8rem; white-space: pre-wrap;
   overflow-wrap: anywhere; } ul { padding-left: 1.2rem; }
 """

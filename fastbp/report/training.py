@@ -13,11 +13,14 @@ from fastbp.report.html import Markup, section, table, tag
 SHOWN_EPOCHS = 100  # in the table
 
 
-def training_section(history: History, n_windows: int | None = None) -> Markup:
+def training_section(history: History | None, n_windows: int | None = None, title: str = "Training") -> Markup:
     """Curves of every result that is a number, and a table of them for those who want digits, or cannot see."""
-    charts = [line_chart(name, curves, history.epoch) for name, curves in curves_of(history.history).items()]
+    if history is None or not history.epoch:
+        return Markup()
+    epochs = [epoch + 1 for epoch in history.epoch]
+    charts = [line_chart(name, curves, epochs) for name, curves in curves_of(history.history).items()]
     return section(
-        "Training",
+        title,
         tag("p", " ".join(_sentences(history, n_windows))),
         tag("div", *charts, class_="grid"),
         tag("details", tag("summary", "All numbers"), _epoch_table(history)),

@@ -1,6 +1,8 @@
 """scikit-learn's conventions for what is fitted: a constructor that only stores, and its parameters by name."""
 
 import inspect
+from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
 from fastbp.errors import ArgumentError
@@ -27,6 +29,29 @@ class Estimator:
         for name, value in params.items():
             setattr(self, name, value)
         return self
+
+    def report(self, path: str | PathLike[str], *args: Any, **kwargs: Any) -> Path:
+        """Write what happened as one HTML page: training, and with sounds how well the job is done.
+
+        Parameters
+        ----------
+        path
+            File to write; it is replaced as a whole.
+        *args, **kwargs
+            As the function for the job takes them: `fastbp.report.classifying.report_segmenter`,
+            `fastbp.report.words.report_words`, `fastbp.report.denoising.report_denoiser`, or
+            `fastbp.report.coding.report_codec`.
+
+        Raises
+        ------
+        NotBuiltError, ArgumentError, ArgumentTypeError, AudioError
+            Nothing was fitted; or the sounds or an option cannot be used.
+        OSError
+            The page cannot be written; a file that was there before is untouched.
+        """
+        from fastbp.report import report_model
+
+        return report_model(self, path, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"

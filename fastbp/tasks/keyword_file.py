@@ -9,6 +9,7 @@ from fastbp import optimizers, storage
 from fastbp.augment import as_augment
 from fastbp.errors import ModelFileError
 from fastbp.features import Pipeline
+from fastbp.history import History
 from fastbp.model_file import network_from, network_tensors
 from fastbp.tasks.classifier_file import misdescribed
 
@@ -35,6 +36,7 @@ def save(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
         "classes": model.classes_.tolist(),
         "shortest": model.shortest_,
         "networks": networks,
+        "history": None if model.history_ is None else [history.get_config() for history in model.history_],
     }
     tensors = {PRIORS: model.log_priors_}
     for number, network in enumerate(model.networks_):
@@ -54,6 +56,8 @@ def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
         model._check()
         model.classes_, model.shortest_ = np.array(config["classes"]), float(config["shortest"])
         model.log_priors_, networks = tensors.pop(PRIORS), list(config["networks"])
+        kept = config.get("history")
+        model.history_ = [History.from_config(history) for history in kept] if kept else None
         parts: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             number, _, own = name.partition("/")
@@ -61,7 +65,7 @@ def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
         if sorted(parts) != list(range(len(networks))):
             raise ValueError(f"{len(networks)} networks, tensors of {sorted(parts)}")
     model.networks_ = [network_from(network, parts[number], path) for number, network in enumerate(networks)]
-    model.history_, model.failures_ = None, {}
+    model.failures_ = {}
     _refuse_misfits(model, path)
 
 

@@ -82,7 +82,7 @@ class KeywordRecognizer(Estimator):
     shortest_ : float
         Seconds; what is shorter is not reported.
     history_ : list of History or None
-        Results by epoch, of each network; None for a loaded model.
+        Results by epoch, of each network; in a loaded model without times.
     failures_ : dict of str to str
         Why files were left out, by path.
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastbp.errors import ArgumentError
@@ -107,3 +109,28 @@ def format_segments(segments: Sequence[Segment], format: str = "json", name: str
     if format not in FORMATS:
         raise ArgumentError(f"format={format!r}; expected one of {', '.join(FORMATS)}.")
     return FORMATS[format].write([(name, segments)])
+
+
+def read_labels(path: str | PathLike[str]) -> list[Segment]:
+    """The segments in a file of labels as Audacity exports them: lines start, end, label between tabs.
+
+    Raises
+    ------
+    ArgumentError
+        It is no such file; the message says where.
+    OSError
+        It cannot be read.
+    """
+    found = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not line.strip() or line.startswith("\\"):  # a range of frequencies, in Audacity 2.1 and later
+            continue
+        try:
+            start, end, label = line.split("\t", 2)
+            segment = Segment(float(start), float(end), label.strip(), 1.0)
+        except ValueError:
+            segment = Segment(1.0, 0.0, "", 0.0)
+        if not 0 <= segment.start < segment.end:
+            raise ArgumentError(f"{path}, line {number}: {line[:60]!r} is not start, end and label between tabs.")
+        found.append(segment)
+    return found

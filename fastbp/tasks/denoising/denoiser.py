@@ -72,7 +72,7 @@ class Denoiser(Estimator):
     networks_ : Networks
     features_ : Features
     history_ : History or None
-        "loss" and "val_loss" by epoch; None for a loaded model.
+        "loss" and "val_loss" by epoch; in a loaded model without times.
     failures_ : dict of str to str
         Why files were left out, by path.
 

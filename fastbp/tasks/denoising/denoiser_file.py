@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastbp import storage
 from fastbp.errors import ModelFileError
+from fastbp.history import History
 from fastbp.model_file import network_from, network_tensors
 from fastbp.tasks.classifier_file import misdescribed
 from fastbp.tasks.denoising.networks import Networks
@@ -28,6 +29,7 @@ def save(model: "Denoiser", path: str | PathLike[str]) -> None:
         "task": TASK,
         "settings": {**model.get_params(), **trained, **plain},
         "networks": {part: network.get_config() for part, network in networks.items()},
+        "history": None if model.history_ is None else model.history_.get_config(),
     }
     tensors = {
         f"{part}/{name}": tensor
@@ -49,12 +51,13 @@ def load_into(model: "Denoiser", path: str | PathLike[str]) -> None:
         model.set_params(**config["settings"])
         features = model._features()
         model._least_gain()
+        history = History.from_config(config["history"]) if config.get("history") else None
         described = {part: config["networks"][part] for part in ("whole", "group")}
     networks = {part: network_from(one, _part(tensors, part), path) for part, one in described.items()}
     model.networks_ = Networks(**networks)
     if not model.networks_.fit(features):
         raise ModelFileError(f"{path} is inconsistent: its settings and its networks do not fit each other.")
-    model.features_, model.history_, model.failures_ = features, None, {}
+    model.features_, model.history_, model.failures_ = features, history, {}
 
 
 def _part(tensors: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
