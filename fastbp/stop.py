@@ -1,5 +1,6 @@
 """Conditions that end training before its last epoch, each a small object for `fit(stop=[...])`."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,8 @@ class Patience(StopCondition):
         if epoch <= self.start_from_epoch:
             return None
         score = self.sign * _log(logs, self.monitor, "Patience")
-        if self.best is None or score > self.best + self.min_delta:
+        best = -math.inf if self.best is None else self.best
+        if score > best + self.min_delta:  # NaN is never better
             self.best, self.best_epoch, self.waited = score, epoch, 0
             self.weights = None  # so that there is never a second copy
             self.weights = model.get_snapshot() if self.restore_best else None
@@ -141,8 +143,10 @@ class Patience(StopCondition):
         self.waited += 1
         if self.waited < self.epochs:
             return None
-        best = f"{self.sign * self.best:.6g} (epoch {self.best_epoch})"
-        return f"{self.monitor} has not improved on {best} for {self.epochs} epochs"
+        if self.best is None:
+            return f"{self.monitor} has not been a number for {self.epochs} epochs"
+        told = f"{self.sign * self.best:.6g} (epoch {self.best_epoch})"
+        return f"{self.monitor} has not improved on {told} for {self.epochs} epochs"
 
     def finish(self, model):
         if self.weights is not None:

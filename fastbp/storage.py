@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp._atomic import regular_mode, replacing
+from fastbp._file_kinds import kind_of
 from fastbp.errors import ArgumentError, ArgumentTypeError, ModelFileError
 
 Path = str | os.PathLike[str]
@@ -55,6 +56,9 @@ ACCESS_ERRORS: dict[type, type[ModelFileAccessError]] = {
     FileNotFoundError: ModelFileNotFoundError,
     PermissionError: ModelFilePermissionError,
 }
+
+
+NOT_OURS = "Give a file that fastbp saved, such as `fastbp train ... -o model.fbp` writes, or a fresh copy of it."
 
 
 class _Flaw(Exception):
@@ -293,17 +297,19 @@ def _parse(file: BinaryIO, size: int, allow_nonfinite: bool) -> tuple[dict[str, 
 
 def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     """The header, and how many bytes of data come after it."""
-    not_ours = "It is not a .fbp file, or is damaged."
+    head = file.read(8)
+    kind = kind_of(head)
+    if kind and not head.endswith(bytes(4)):  # the length that a .fbp file begins with has no more than four bytes
+        raise _Flaw(f"It is {kind}, not a .fbp file", NOT_OURS)
     if size < 8:
-        raise _Flaw(f"It has {size} bytes, less than any .fbp file", not_ours)
-    n_header = int.from_bytes(file.read(8), "little")
+        raise _Flaw(f"It has {size} bytes, less than any .fbp file", NOT_OURS)
+    n_header = int.from_bytes(head, "little")
     if n_header > min(size - 8, MAX_HEADER):
-        raise _Flaw(
-            f"It has {size} bytes, its header by its own account {n_header}", "It is not a .fbp file, or cut off."
-        )
+        raise _Flaw(f"It is not a .fbp file, or cut off: it has {size} bytes, its header by its own account {n_header}",
+                    NOT_OURS)  # fmt: skip
     raw = file.read(n_header)
     if len(raw) != n_header or not raw.startswith(b"{"):
-        raise _Flaw("It has no JSON header", not_ours)
+        raise _Flaw("It is not a .fbp file, or damaged: it has no JSON header", NOT_OURS)
     return _json(raw, "header", object_pairs_hook=_unique, parse_constant=_refuse_constant), size - 8 - n_header
 
 

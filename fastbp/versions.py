@@ -2,7 +2,17 @@
 
 from typing import Any
 
-LIBRARIES = ("numpy", "soundfile", "soxr", "pluggy", "tqdm", "matplotlib")
+REQUIRED = ("numpy", "soundfile", "soxr", "pluggy")
+EXTRAS = {  # libraries that only some functions need, and the extra that brings each
+    "tqdm": "progress",
+    "matplotlib": "plots",
+    "scikit-learn": "sklearn",
+    "onnx": "onnx",
+    "tensorboard": "tensorboard",
+    "pyarrow": "parquet",
+    "pystoi": "audio-metrics",
+    "pesq": "audio-metrics",
+}
 
 
 def gather() -> dict[str, Any]:
@@ -15,7 +25,7 @@ def gather() -> dict[str, Any]:
         "fastbp": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in (*REQUIRED, *EXTRAS)},
         **cpu_info(),
         "cache": str(datasets.cache_dir()),
     }

@@ -20,7 +20,8 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(d => { d.open = true; }
 SCROLLED = "document.documentElement.scrollWidth - innerWidth"
 BEYOND = """[...document.querySelectorAll("main *")].filter(e => !e.closest(".scroll table, svg")
   && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
-COLOURS = """[...document.querySelectorAll("p, dt, dd, th, td, h3, figcaption, .lanes, .wrong, .right, summary, .ticks")]
+INKS = "p, dt, dd, th, td, h3, figcaption, .lanes, .wrong, .right, summary, .ticks"
+COLOURS = f"""[...document.querySelectorAll("{INKS}")]
   .map(e => [e, e.closest(".tiles div, .sound") || document.body])
   .map(([ink, paper]) => [getComputedStyle(ink).color, getComputedStyle(paper).backgroundColor])"""
 PAPER = "getComputedStyle(document.body).backgroundColor"

@@ -288,6 +288,20 @@ class TestReadRefuses:
     def test_files_of_other_kinds(self, path, content):
         refused(path, content, "not a .fbp file")
 
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [
+            (b"hello", "text"),
+            (b"file,label\na.wav,b\n", "text"),
+            (b"RIFF$\x00\x01\x00WAVE" + bytes(99), "a WAV sound"),
+            (b"PK\x03\x04\x14\x00\x00\x00\x08\x08" + bytes(99), "a zip archive, as PyTorch"),
+            (b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00" + bytes(99), "not a .fbp file"),
+            (b"FBPC\x01\x01abcd" + bytes(99), "a sound that `fastbp encode` wrote"),
+        ],
+    )
+    def test_files_of_other_kinds_are_named(self, path, content, kind):
+        refused(path, content, f"{kind}.*Give a file that fastbp saved")
+
     def test_changed_data(self, path):
         content = bytearray(valid_file(path))
         content[-1] ^= 1

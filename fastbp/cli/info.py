@@ -4,9 +4,7 @@ import json
 from typing import Any
 
 from fastbp.cli.options import Arguments, add_command
-from fastbp.versions import gather
-
-EXTRAS = {"tqdm": "progress", "matplotlib": "plots"}
+from fastbp.versions import EXTRAS, REQUIRED, gather
 
 
 def add_parser(commands: Any) -> None:
@@ -29,11 +27,14 @@ def run(arguments: Arguments) -> None:
     if arguments.json:
         print(json.dumps(found, indent=2))
         return
-    libraries = [f"{name} {version or _missing(name)}" for name, version in found["libraries"].items()]
+    libraries = found["libraries"]
     lines = {
         "fastbp": found["fastbp"],
         "python": f"{found['python']} on {found['platform']}",
-        "libraries": ", ".join(libraries),
+        "libraries": ", ".join(_told(name, libraries[name]) for name in REQUIRED),
+        "optional": ", ".join(_told(name, libraries[name]) for name in EXTRAS if libraries[name]) or "none",
+        "missing": ", ".join(f"{name} (fastbp[{extra}])" for name, extra in EXTRAS.items() if not libraries[name])
+        or "none",
         "CPU build": f"{found['build']} (this machine supports {', '.join(found['supports'])}; FASTBP_CPU caps it)",
         "threads": f"{found['threads']} (FASTBP_NUM_THREADS changes it)",
         "precision": f"{found['precision']} ({_products(found['build'])})",
@@ -47,5 +48,5 @@ def _products(build: str) -> str:
     return "large products run on AMX" if build == "amx" else "without AMX every precision runs in float32"
 
 
-def _missing(name: str) -> str:
-    return f"not installed (pip install 'fastbp[{EXTRAS[name]}]')" if name in EXTRAS else "not installed"
+def _told(name: str, version: str | None) -> str:
+    return f"{name} {version or 'not installed'}"

@@ -98,10 +98,10 @@ class Pipeline:
         samples = self._normalized(as_waveform(y))
         found = {i: part for group, shared in self._shared for i, part in zip(group, shared(samples))}
         parts = [found[i] if i in found else feature.of_samples(samples) for i, feature in enumerate(self.features)]
-        counts = {feature.name: len(part) for feature, part in zip(self.features, parts)}
-        if len(set(counts.values())) > 1:
+        if len({len(part) for part in parts}) > 1:
+            told = (f"{f.name} {len(part)} (win_length={f.win_length})" for f, part in zip(self.features, parts))
             raise ArgumentError(
-                f"The features give different numbers of frames: {counts}; use one win_length and framing."
+                f"The features give different numbers of frames: {', '.join(told)}; use one win_length and framing."
             )
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastbp.tasks.evaluation import Answers
 
 LONGEST_TITLE = 80  # characters
+EMPTY = Markup()
 
 
 def report_classifier(
@@ -59,6 +60,8 @@ def report_segmenter(
     found = (
         None if source is None else classifier._answers(read_listing(source, labels, groups, where), split, **options)
     )
+    sr = classifier.windows_.pipeline.sr
+    heard = recordings_section(timelines(model.segment, recordings), sr, worst, share=0.5)
     settings = {**model.get_settings(), "classifier": "AudioClassifier(...)"}
     code = (
         f"{training_code(classifier)}\n{job_code(model, '', **settings).replace(repr('AudioClassifier(...)'), 'model')}"
@@ -66,8 +69,7 @@ def report_segmenter(
     return write_page(
         path,
         title or class_title(classifier.classes_),
-        recordings_section(timelines(model.segment, recordings), classifier.windows_.pipeline.sr, worst, share=0.5),
-        *_sections(classifier, found, worst),
+        *_sections(classifier, found, worst, heard),
         origins_section(command, code.removesuffix(".fit()")),
     )
 
@@ -93,8 +95,9 @@ def score_sections(found: "Answers", worst: int, sr: int, start_of: Callable[[An
     ]
 
 
-def _sections(model: "AudioClassifier", found: "Answers | None", worst: int) -> list[Markup]:
+def _sections(model: "AudioClassifier", found: "Answers | None", worst: int, heard: Markup = EMPTY) -> list[Markup]:
+    """All but what comes last; `heard` stands after the scores."""
     sr = model.windows_.pipeline.sr
     scores = [] if found is None else score_sections(found, worst, sr, partial(most_wrong, model))
     training = training_section(model.history_, model.n_windows_)
-    return [*scores, training, windows_section(model.windows_), network_section(model.network_)]
+    return [*scores, heard, training, windows_section(model.windows_), network_section(model.network_)]

@@ -125,11 +125,16 @@ def _examples(coded: Sequence[Coded], rates: Sequence[float], most: int, sr: int
 
 
 def _figure(found: Coded, rates: Sequence[float], sr: int) -> Markup:
-    versions = {"original": found.y}
+    players = [_player(found, "original", found.y, "", sr)]
     for rate, y, (_, sdr, distance) in zip(rates, found.decoded, found.measures):
-        versions[f"{rate:g} kbit/s: SI-SDR {sdr:.1f} dB, distance {distance:.1f} dB"] = y
-    players = [tag("div", tag("h3", name), *excerpt(y, sr, f"{found.name}, {name}")) for name, y in versions.items()]
+        near = f"SI-SDR {sdr:.1f} dB, distance {distance:.1f} dB"
+        players.append(_player(found, f"{rate:g} kbit/s", y, near, sr))
     return sound_figure(found.name, found.name, "", tag("div", *players, class_="players"))
+
+
+def _player(found: Coded, name: str, y: Float32, said: str, sr: int) -> Markup:
+    shown = excerpt(y, sr, f"{found.name}, {name}")
+    return tag("div", tag("h3", name), *shown, tag("p", said, class_="faint"))
 
 
 def _about(model: "Codec") -> Markup:

@@ -187,7 +187,7 @@ def _scores(results: Sequence[Result], seconds: float, took: float) -> Markup:
         values["STOI"] = (f"{after:.3f}", f"{before:.3f} before, {len(measured):,} measured")
     names = list(dict.fromkeys(result.pair.what for result in results))
     rows = [_row(name, [result for result in results if result.pair.what == name]) for name in names]
-    heads = ["noise", "sounds", "SI-SDR before", "after", "STOI before", "after"]
+    heads = ["noise", "n", "SI-SDR", "after", "STOI", "after"]
     return join([tiles(values), section("By ratio of signal to noise", table("Means, SI-SDR in dB", heads, rows))])
 
 
