@@ -7,6 +7,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from typing import Any
 
+from fastbp._deadline import waited
 from fastbp.errors import PluginError
 
 
@@ -42,7 +43,8 @@ class Apart:
             self._start()
         try:
             self.connection.send(arguments)
-            answered = self.connection.poll(self.seconds or None)
+            poll = self.connection.poll
+            answered = waited(self.seconds, poll) if self.seconds else poll(None)
             raised, value = self.connection.recv() if answered else (True, self._too_slow())
         except (EOFError, OSError):
             raised, value = True, self._crashed()

@@ -14,6 +14,8 @@ from traceback import extract_stack
 
 from fastbp.errors import ArgumentError, PluginError
 
+SLICE = 0.5  # seconds
+
 
 def run(action: Callable[[], object], seconds: float) -> None:
     """Call `action()`, in this thread if there is no limit.
@@ -36,13 +38,30 @@ def run(action: Callable[[], object], seconds: float) -> None:
     errors: list[BaseException] = []
     thread = threading.Thread(target=contextvars.copy_context().run, args=(_kept, action, errors), daemon=True)
     thread.start()
-    thread.join(seconds)
+
+    def ended(slice: float) -> bool:
+        thread.join(slice)
+        return not thread.is_alive()
+
+    waited(seconds, ended)
     if thread.is_alive():
         raise PluginError(
             f"it was not done after {seconds:g} s, at {_place(thread)} (FASTBP_PLUGIN_TIMEOUT sets the limit)"
         )
     if errors:
         raise errors[0]
+
+
+def waited(seconds: float, done: Callable[[float], bool]) -> bool:
+    """Whether done(slice), which waits for so many seconds at most, comes true in time.
+
+    A slice counts no longer than it was to be: the time that the whole machine stands still is nobody's.
+    """
+    while seconds > 0:
+        if done(min(seconds, SLICE)):
+            return True
+        seconds -= SLICE
+    return False
 
 
 def seconds(variable: str, default: float) -> float:

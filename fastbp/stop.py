@@ -144,7 +144,7 @@ class Patience(StopCondition):
         if self.waited < self.epochs:
             return None
         if self.best is None:
-            return f"{self.monitor} has not been a number for {self.epochs} epochs"
+            return f"{self.monitor} has not been a finite number for {self.epochs} epochs"
         told = f"{self.sign * self.best:.6g} (epoch {self.best_epoch})"
         return f"{self.monitor} has not improved on {told} for {self.epochs} epochs"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import report_jobs
 from report_helpers import read
 
 import fastbp
@@ -19,6 +20,8 @@ from fastbp.tasks import classifier
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "report.md").read_text()
+FOLDERS = {"segmenter": (), "words": ("words",), "denoiser": ("clean", "noises"), "codec": ()}
+RECORDINGS = {"segmenter": ("broadcast.wav",), "words": ("call.wav",)}
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.M | re.S)
 
 
@@ -27,6 +30,13 @@ def folder(tmp_path_factory):
     """What the page takes for granted."""
     folder = tmp_path_factory.mktemp("page")
     datasets.make_music_speech(12, duration=1.5, seed=0).write(folder / "sounds")
+    jobs = report_jobs.make(folder / "jobs")
+    for name, (model, (given, options)) in jobs.items():
+        model.save(folder / f"{name}.fbp")
+        for target, source in zip(FOLDERS[name], given):
+            source.rename(folder / target)
+        for target, source in zip(RECORDINGS.get(name, ()), options.get("recordings", ())):
+            source.rename(folder / target)
     audio.save(folder / "speech.wav", np.random.default_rng(0).normal(0, 0.1, 8000).clip(-1, 1), 16000)
     return folder
 
@@ -43,8 +53,8 @@ def test_every_block_runs_in_order(folder, monkeypatch, capsys):
             program, *words = shlex.split(line, comments=True)
             assert program == "fastbp"
             assert main(words) == 0, capsys.readouterr().err
-    for name in ("report.html", "training.html", "network.html"):
-        assert read(Path(name)).problems == []
+    for name in ("report", "training", "network", *report_jobs.PAGES):
+        assert read(Path(f"{name}.html")).problems == []
     assert read(Path("report.html")).counts["audio"] == 4
     assert Path("curves.png").exists()
     assert Path("speech.png").exists()

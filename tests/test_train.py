@@ -193,6 +193,17 @@ def test_patience_gives_the_best_weights_back():
     assert "has not improved" in history.stopped_by
 
 
+def test_patience_never_takes_nan_for_the_best():
+    patience, model = Patience(2, "loss", restore_best=False), None
+    patience.start(model)
+    assert [patience.after_epoch(i, {"loss": v}, model) for i, v in enumerate([np.nan, 3.0, np.nan], 1)] == [None] * 3
+    assert (patience.best, patience.best_epoch) == (-3.0, 2)
+    assert "has not improved on 3 (epoch 2) for 2 epochs" in patience.after_epoch(4, {"loss": 5.0}, model)
+    patience.start(model)
+    assert patience.after_epoch(1, {"loss": np.nan}, model) is None
+    assert patience.after_epoch(2, {"loss": np.nan}, model) == "loss has not been a finite number for 2 epochs"
+
+
 def test_time_budget_stops_in_the_middle_of_an_epoch():
     x, y = blobs(n=20000, n_in=400)
     model = classifier(

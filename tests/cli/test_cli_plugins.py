@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from fastbp import registry, testing
+from fastbp import _deadline, registry, testing
 from fastbp.cli.plugins import COLUMNS
 
 
@@ -159,6 +159,18 @@ def test_plugins_check_survives_what_crashes_or_hangs(cli, tmp_path, monkeypatch
     assert results["obeys_learning_rate"].endswith(f"FAILED  {reason}")
     assert len(results) == len(testing.CHECKS["optimizer"])
     assert [name for name, line in results.items() if "FAILED" in line] == ["obeys_learning_rate"]
+
+
+def test_a_machine_that_stands_still_costs_no_time():
+    slept = []
+
+    def done(seconds):  # whatever the clock says afterwards
+        slept.append(seconds)
+        return len(slept) > 5
+
+    assert not _deadline.waited(1.2, done)
+    assert slept == pytest.approx([0.5, 0.5, 0.2])
+    assert _deadline.waited(60.0, done)
 
 
 def test_plugins_check_survives_a_plugin_that_crashes_when_it_is_loaded(cli, plugins, tmp_path, monkeypatch):

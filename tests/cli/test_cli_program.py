@@ -128,6 +128,8 @@ def test_info(cli):
     assert code == 0
     assert f"fastbp     {fastbp.__version__}\n" in out
     assert f"numpy {np.__version__}" in out
+    told = out.split("optional")[1].split("CPU build")[0]
+    assert all(name in told for name in ("tqdm", "matplotlib", "scikit-learn", "onnx", "tensorboard", "pyarrow"))
     found = json.loads(cli("info", "--json")[1])
     info = fastbp.cpu_info()
     assert {name: found[name] for name in info} == info

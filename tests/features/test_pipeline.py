@@ -147,6 +147,12 @@ def test_bad_pipelines_are_refused(items, error, message):
         Pipeline(items)
 
 
+def test_two_of_one_name_and_different_frames_are_both_named():
+    short, long = (LogMel(sr=8000, n_fft=512, win_length=n, hop_length=80) for n in (200, 400))
+    with pytest.raises(ArgumentError, match=r"logmel \d+ \(win_length=200\), logmel \d+ \(win_length=400\)"):
+        Pipeline([short, long]).frames(np.ones(8000, np.float32))
+
+
 def test_different_numbers_of_frames_are_refused():
     with pytest.raises(ArgumentError, match="different numbers of frames"):
         Pipeline([MFCC(), RMS(framing="center")])(noise(5000))
