@@ -1,5 +1,6 @@
 """A network in a .fbp file: its configuration in the header, its tensors by name."""
 
+from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 
 if TYPE_CHECKING:
     from fastbp.network import Sequential
+
+COMMANDS = {"AudioClassifier": "predict", "Codec": "encode", "Denoiser": "denoise", "KeywordRecognizer": "spot"}
 
 
 def network_tensors(model: "Sequential") -> dict[str, NDArray[Any]]:
@@ -44,6 +47,17 @@ def network_from(config: dict[str, Any], tensors: dict[str, NDArray[Any]], path:
     return model
 
 
+def wrong_kind(path: object, config: Mapping[str, Any], wanted: str) -> ModelFileError:
+    """The error for a file that holds something else than is wanted; it says what reads it."""
+    kind = str(config.get("task") or config.get("kind") or "thing of unknown kind")
+    names = [f"{'an' if name[0] in 'AEIOU' else 'a'} {name}" for name in (kind, wanted)]
+    readers = {"network": "fastbp.load_model reads it."} | {
+        job: f"fastbp.tasks.{job}.load and `fastbp {command}` read it." for job, command in COMMANDS.items()
+    }
+    advice = readers.get(kind, "")
+    return ModelFileError(f"{path} is a fastbp file, but holds {names[0]}, not {names[1]}. {advice}".rstrip())
+
+
 def save(model: "Sequential", path: str | PathLike[str]) -> None:
     """Write a network, atomically."""
     config = {"kind": "network", "network": model.get_config()}
@@ -66,8 +80,5 @@ def load(path: str | PathLike[str]) -> "Sequential":
     """Read a network that `save` wrote."""
     tensors, metadata = storage.read(path)
     if metadata.get("kind") != "network":
-        raise ModelFileError(
-            f"{path} is a fastbp file, but holds a {metadata.get('kind', 'thing of unknown kind')}, not a network. "
-            "An AudioClassifier is read by fastbp.tasks.AudioClassifier.load."
-        )
+        raise wrong_kind(path, metadata, "network")
     return network_from(metadata.get("network"), tensors, path)  # type: ignore[arg-type]

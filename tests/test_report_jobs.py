@@ -193,9 +193,9 @@ def test_the_command_reports_every_job(jobs, tmp_path, cli):
 @pytest.mark.parametrize(
     ("name", "words", "told"),
     [
-        ("codec", ["--noise", "x"], "--noise goes with Denoiser; this is a Codec."),
-        ("words", ["--bitrate", "6"], "--bitrate goes with Codec; this is a KeywordRecognizer."),
-        ("denoiser", ["--label", "x"], "--label goes with AudioClassifier or Segmenter or KeywordRecognizer;"),
+        ("codec", ["--noise", "x"], "--noise goes with Denoiser, not with Codec."),
+        ("words", ["--bitrate", "6"], "--bitrate goes with Codec, not with KeywordRecognizer."),
+        ("denoiser", ["--label", "x"], "--label goes with AudioClassifier or Segmenter or KeywordRecognizer, not"),
         ("denoiser", ["--data", "x"], "Give either noises"),
         ("words", ["--recording", "x.wav"], "x.wav"),
         ("codec", ["--data", "nowhere"], "nowhere"),

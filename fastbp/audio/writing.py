@@ -150,9 +150,10 @@ def _encode(
     import soundfile
 
     what, n_clipped = f"{format} {subtype} does not take {n_channels} channels at {sr} Hz", 0
-    with _told(sink, target, what):
-        encoder = soundfile.SoundFile(sink, "w", sr, n_channels, subtype, format=format)
-    try:
+    with contextlib.ExitStack() as opened:
+        with _told(sink, target, what):
+            encoder = soundfile.SoundFile(sink, "w", sr, n_channels, subtype, format=format)
+            opened.callback(_close, encoder, sink, target, what)
         for part in parts:
             n_clipped += 0 if subtype in UNBOUNDED else int(np.count_nonzero(np.abs(part) > 1))
             with _told(sink, target, what):
@@ -161,10 +162,13 @@ def _encode(
                 raise AudioError(
                     f"Cannot write {str(target)!r}: a {format} file ends at 4 GiB. Use .rf64, .w64 or .flac."
                 )
-    finally:
-        with _told(sink, target, what):
-            encoder.close()
     return n_clipped
+
+
+def _close(encoder: Any, sink: Sink, target: Path, what: str) -> None:
+    """End the file, while the sink is still there: libsndfile has something to write then."""
+    with _told(sink, target, what):
+        encoder.close()
 
 
 def _coded(part: NDArray[np.floating], subtype: str) -> NDArray:

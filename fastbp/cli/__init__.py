@@ -130,12 +130,21 @@ def _complain(error: Exception, traceback: bool) -> int:
         import traceback as tracebacks
 
         tracebacks.print_exception(error)
-    elif isinstance(error, (FastbpError, OSError)):
+    elif isinstance(error, FastbpError):
         print(f"fastbp: {_one_line(error)}", file=sys.stderr)
+    elif isinstance(error, OSError):
+        print(f"fastbp: {_one_line(_plain(error))}", file=sys.stderr)
     else:
         kind = type(error).__name__
         print(f"fastbp: {kind}: {_one_line(error)} (an error in fastbp; --traceback shows where)", file=sys.stderr)
     return FAILURE
+
+
+def _plain(error: OSError) -> str:
+    """What the system said, without its number."""
+    if error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
 
 
 def _one_line(message: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastbp.cli import predict, sources
 from fastbp.cli.options import Arguments, add_command, whole
+from fastbp.cli.outputs import make_folder
 from fastbp.cli.tables import count, heading, indented, percent
 from fastbp.cli.train import describe_training
 
@@ -46,7 +47,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: Arguments) -> None:
     """Fetch, train, test, save; then load the model again and listen."""
     started, out = time.monotonic(), arguments.out
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     print(heading("1. Recordings"))
     folder, kind = _recordings(arguments)
     listing = _listing(folder, arguments.seed)

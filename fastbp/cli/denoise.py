@@ -34,6 +34,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: Arguments) -> int:
     """Denoise all files; 1 if any of them could not be used."""
+    from fastbp.cli.outputs import make_folder
     from fastbp.tasks import Denoiser
 
     model = Denoiser.load(arguments.model)
@@ -42,7 +43,7 @@ def run(arguments: Arguments) -> int:
     failed = False
     for file, target in _targets(arguments.files, arguments.output):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             model.denoise_file(file, target, arguments.subtype)
             print(f"{file} -> {target}", flush=True)
         except (AudioError, ArgumentError) as error:

@@ -1,5 +1,6 @@
 """`fastbp features`: of a sound file, as numbers, an array or a picture; of a corpus, as a store."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,5 +86,8 @@ def _write(out: Path, values: Any, feature: "Feature", arguments: Arguments) -> 
         return
     import numpy as np
 
-    with out.open("wb") as stream:
-        np.save(stream, values)
+    from fastbp import storage
+
+    content = io.BytesIO()
+    np.save(content, values)
+    storage.write_bytes(out, content.getvalue(), "features")

@@ -12,11 +12,16 @@ def in_folder(files: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     names = [file.stem + suffix for file in files]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ArgumentError(f"{folder / min(twice)} would be written for two sounds; write them into folders apart.")
+    make_folder(folder)
+    return [folder / name for name in names]
+
+
+def make_folder(folder: Path) -> None:
+    """The folder and those above it, if they are not there; ArgumentError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise ArgumentError(f"{folder} is a file; several files are written into a folder.") from None
-    return [folder / name for name in names]
+    except (FileExistsError, NotADirectoryError):
+        raise ArgumentError(f"{folder} is no folder and cannot become one: a file is in its place.") from None
 
 
 def file_or_folder(files: Sequence[Path], output: Path, suffix: str) -> list[Path]:

@@ -102,7 +102,7 @@ def _of_model(arguments: Arguments, command: str) -> None:
 def _refuse_others(arguments: Arguments, kind: str) -> None:
     for name, kinds in ONLY.items():
         if getattr(arguments, name) is not None and kind not in kinds:
-            raise ArgumentError(f"--{name.replace('_', '-')} goes with {' or '.join(kinds)}; this is a {kind}.")
+            raise ArgumentError(f"--{name.replace('_', '-')} goes with {' or '.join(kinds)}, not with {kind}.")
 
 
 def _labelled(arguments: Arguments) -> tuple[Any, dict[str, Any]]:

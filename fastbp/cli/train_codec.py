@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fastbp.cli.options import Arguments, add_command, whole
+from fastbp.cli.options import Arguments, add_command, check_output, whole
 
 PRESETS = ("speech", "general")
 
@@ -31,6 +31,7 @@ def run(arguments: Arguments) -> None:
     """Train and save."""
     from fastbp.tasks import Codec
 
+    check_output(arguments.output)
     codec = Codec(arguments.preset, epochs=arguments.epochs, seed=arguments.seed).fit(arguments.sounds)
     codec.save(arguments.output)
     size = arguments.output.stat().st_size / 1024

@@ -82,7 +82,7 @@ def to_c(
         The file cannot be written.
     """
     program, loss = _program(model, features, calibrate)
-    storage.write_bytes(path, c_source(program, c_name(path) if name is None else name).encode())
+    storage.write_bytes(path, c_source(program, c_name(path) if name is None else name).encode(), "exported model")
     return _report(path, program, loss)
 
 
@@ -91,7 +91,7 @@ def to_numpy(model: Any, path: FilePath, *, features: bool | None = None, calibr
     from fastbp.export.numpy_file import numpy_source
 
     program, loss = _program(model, features, calibrate)
-    storage.write_bytes(path, numpy_source(program).encode())
+    storage.write_bytes(path, numpy_source(program).encode(), "exported model")
     return _report(path, program, loss)
 
 
@@ -115,7 +115,7 @@ def to_onnx(model: Any, path: FilePath, *, features: bool | None = None, calibra
         value = front_end(graph, value, program.front)
     value = onnx_network.network(graph, value, program.operations)
     made = graph.model((source, program.n_samples), ("y", value, program.n_out), _notes(program))
-    storage.write_bytes(path, made.SerializeToString())
+    storage.write_bytes(path, made.SerializeToString(), "exported model")
     return _report(path, program, loss)
 
 

@@ -12,7 +12,7 @@ from fastbp import storage
 from fastbp.errors import FastbpError, ModelFileError, UnknownNameError
 from fastbp.features import Pipeline
 from fastbp.history import History
-from fastbp.model_file import network_from, network_tensors
+from fastbp.model_file import network_from, network_tensors, wrong_kind
 from fastbp.tasks.network import Scaling
 from fastbp.tasks.windows import Windows
 
@@ -54,9 +54,7 @@ def load_into(model: "AudioClassifier", path: str | PathLike[str]) -> dict[str, 
     """Make a new classifier the one that `save` wrote; its header."""
     tensors, config = storage.read(path)
     if config.get("task") != TASK:
-        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
-        hint = " Networks are read by fastbp.load_model." if kind == "network" else ""
-        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not an AudioClassifier.{hint}")
+        raise wrong_kind(path, config, TASK)
     with misdescribed(path, "an AudioClassifier"):
         pipeline = Pipeline.from_config(config["features"])
         model.set_params(**config["settings"], features=pipeline)

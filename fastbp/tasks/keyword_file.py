@@ -10,7 +10,7 @@ from fastbp.augment import as_augment
 from fastbp.errors import ModelFileError
 from fastbp.features import Pipeline
 from fastbp.history import History
-from fastbp.model_file import network_from, network_tensors
+from fastbp.model_file import network_from, network_tensors, wrong_kind
 from fastbp.tasks.classifier_file import misdescribed
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
     """Make a new recogniser the one that `save` wrote."""
     tensors, config = storage.read(path)
     if config.get("task") != TASK:
-        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
-        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not a KeywordRecognizer.")
+        raise wrong_kind(path, config, TASK)
     with misdescribed(path, "a KeywordRecognizer"):
         model.pipeline_ = Pipeline.from_config(config["features"])
         model.set_params(**config["settings"], features=model.pipeline_)

@@ -341,7 +341,7 @@ def test_a_saved_codec_is_the_same(codec, sound, tmp_path):
 
 def test_load_refuses_other_files(codec, fitted, tmp_path):
     fitted.save(tmp_path / "classifier.fbp")
-    with pytest.raises(ModelFileError, match="holds a AudioClassifier, not a Codec"):
+    with pytest.raises(ModelFileError, match="holds an AudioClassifier, not a Codec"):
         Codec.load(tmp_path / "classifier.fbp")
     codec.save(tmp_path / "codec.fbp")
     tensors, config = storage.read(tmp_path / "codec.fbp")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastbp import storage
-from fastbp.errors import ModelFileError
+from fastbp.model_file import wrong_kind
 from fastbp.tasks.classifier_file import misdescribed
 from fastbp.tasks.codec.packets import N_MAGNITUDES, N_STEPS, Layout, PacketCodec, Tables
 
@@ -52,8 +52,7 @@ def load_into(model: "Codec", path: str | PathLike[str]) -> None:
     """Make a new codec the one that `save` wrote."""
     tensors, config = storage.read(path)
     if config.get("task") != TASK:
-        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
-        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not a Codec (`fastbp train-codec`).")
+        raise wrong_kind(path, config, TASK)
     with misdescribed(path, "a Codec"):
         model.set_params(**config["settings"])
         model._check()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastbp import storage
 from fastbp.errors import ModelFileError
 from fastbp.history import History
-from fastbp.model_file import network_from, network_tensors
+from fastbp.model_file import network_from, network_tensors, wrong_kind
 from fastbp.tasks.classifier_file import misdescribed
 from fastbp.tasks.denoising.networks import Networks
 
@@ -43,8 +43,7 @@ def load_into(model: "Denoiser", path: str | PathLike[str]) -> None:
     """Make a new denoiser the one that `save` wrote."""
     tensors, config = storage.read(path)
     if config.get("task") != TASK:
-        kind = config.get("task") or config.get("kind") or "thing of unknown kind"
-        raise ModelFileError(f"{path} is a fastbp file, but holds a {kind}, not a {TASK}.")
+        raise wrong_kind(path, config, TASK)
     if "networks" not in config:
         raise ModelFileError(f"{path} holds a {TASK} of another version of fastbp, with other networks; train it anew.")
     with misdescribed(path, f"a {TASK}"):
