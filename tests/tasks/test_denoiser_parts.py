@@ -214,7 +214,7 @@ def test_saved_and_loaded(denoiser, tmp_path):
     assert np.array_equal(loaded.denoise(y), denoiser.denoise(y))
     assert loaded.sr == SR
     assert tuple(loaded.hidden) == (24, 16)
-    assert loaded.history_ is None
+    assert loaded.history_.history["loss"] == pytest.approx(denoiser.history_.history["loss"], rel=1e-5)
     loaded.set_params(max_attenuation=6.0).save(tmp_path / "n.fbp")
     assert Denoiser.load(tmp_path / "n.fbp").max_attenuation == 6.0
     assert not np.array_equal(Denoiser.load(tmp_path / "n.fbp").denoise(y), denoiser.denoise(y))
