@@ -44,7 +44,7 @@ thead th { color: var(--faint); font-weight: 500; vertical-align: bottom; }
 .ticks { display: flex; justify-content: space-between; font-size: .75rem; color: var(--faint); }
 audio { width: 100%; margin-top: .4rem; } .right { color: var(--good); } .wrong { color: var(--bad); }
 .map { width: min(100%, 30rem); image-rendering: pixelated; aspect-ratio: 1; display: block; background: var(--panel); }
-.players { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); gap: .8rem; }
+.players { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); gap: .8rem; }
 section > .sound + .sound { margin-top: 1.2rem; }
 .players h3 { font-size: .8rem; font-weight: 500; margin: .3rem 0 .15rem; } .wide { margin: 1rem 0; }
 .lane { position: relative; height: 1.5rem; margin: .2rem 0; background: var(--panel); border-radius: .2rem; }
