@@ -33,7 +33,13 @@ def pages(jobs, tmp_path_factory):
 HEADINGS = {
     "segmenter": ["What is taken for what", "By class", "Worst files", "Recordings", "Training", "Features", "Network"],
     "words": ["What is taken for what", "By class", "Worst files", "Recordings", "Training", "Features", "Network"],
-    "denoiser": ["By ratio of signal to noise", "Before and after", "Training", "Network"],
+    "denoiser": [
+        "By ratio of signal to noise",
+        "Before and after",
+        "Training",
+        "Network of the whole frame",
+        "Network of a group of bands",
+    ],
     "codec": ["By bitrate", "Original and decoded", "Codec"],
 }
 

@@ -103,7 +103,8 @@ def report_denoiser(
         title or "Denoiser",
         *([_scores(results, seconds, time.monotonic() - started), _examples(results, worst, sr)] if results else []),
         training_section(model.history_),
-        network_section(model.network_, f" It works at {sr:,} Hz, on frames of 10 ms."),
+        network_section(model.networks_.whole, f" At {sr:,} Hz, of a frame of 10 ms.", "Network of the whole frame"),
+        network_section(model.networks_.group, " It sees what the other one says too.", "Network of a group of bands"),
         origins_section(command, job_code(model, '"clean/", "noise/"')),
     )
 

@@ -32,11 +32,11 @@ def features_section(pipeline: Pipeline, seen: str, each: str) -> Markup:
     return section("Features", tag("p", text), table("Columns of a frame", ["feature", "columns"], rows), details)
 
 
-def network_section(network: "Sequential", more: str = "") -> Markup:
+def network_section(network: "Sequential", more: str = "", title: str = "Network") -> Markup:
     """The layers, and `more` to be said of them."""
     text = f"{network.n_in:,} inputs, {network.count_params():,} parameters, {network.params.nbytes / 1024:.1f} KiB."
     layers = table("Layers", ["layer", "kind", "outputs", "weights"], network.layer_table(), "pairs")
-    return section("Network", tag("p", text, more), layers)
+    return section(title, tag("p", text, more), layers)
 
 
 def origins_section(command: str, code: str = "") -> Markup:
