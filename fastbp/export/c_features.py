@@ -15,6 +15,7 @@ from fastbp.export.frontend import (
     Crossings,
     FrontEnd,
     Level,
+    Shape,
     Spectrum,
     no_form,
 )
@@ -26,20 +27,32 @@ NEEDS = {
     "percentile": ("sorted",),
     "std": ("mean",),
     "lag": ("mean", "std"),
+    "power_mean": ("mean", "std"),
+    "skewness": ("power_mean",),
+    "kurtosis": ("power_mean",),
+    "centroid": ("ratio", "total"),
+    "moment": ("centroid",),
+    "entropy": ("ratio", "total"),
+    "rolloff": ("total",),
+    "flux": ("ratio",),
 }  # functions that others call
 
 
 class Front(Parts):
-    """The parts of a front end; bands that several features share are computed once."""
+    """The parts of a front end; bands that several features share are computed once.
+
+    `changing` are the columns of a frame that depend on the one before.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.bands: dict[bytes, str] = {}
+        self.changing: list[int] = []
 
     def use(self, name: str, template: str = "export_features") -> None:
         """A function, after those it calls."""
         for other in NEEDS.get(name, ()):
-            super().use(other, template)
+            self.use(other, template)
         super().use(name, template)
 
 
@@ -56,7 +69,7 @@ def front_end(front: FrontEnd, name: str) -> Parts:
     pooling = [line for first, n, stat in front.pooled for line in _pooled(parts, first, n, stat)]
     level = front.normalize if front.target else "rms"
     parts.use(level)
-    parts.calls = [_frame_function(parts, frame), _features(front, name, pooling), _predict(front, name, level)]
+    parts.calls = [_frame_function(parts, frame), _features(front, parts, name, pooling), _predict(front, name, level)]
     parts.functions = {"sizes": _sizes(front), **parts.functions}
     return parts
 
@@ -181,6 +194,29 @@ def _contrast(parts: Front, columns: Contrast, first: int, n: int, front: FrontE
     ]
 
 
+# the function, and what becomes of x with it, the Hz of a bin, and the parameter a
+_SHAPES = {
+    "centroid": ("centroid", "{hz} * centroid({x})"),
+    "bandwidth": ("moment", "{hz} * sqrt(moment({x}, 2))"),
+    "skewness": ("moment", "ratio(moment({x}, 3), moment({x}, 2) * sqrt(moment({x}, 2)))"),
+    "kurtosis": ("moment", "ratio(moment({x}, 4), moment({x}, 2) * moment({x}, 2))"),
+    "slope": ("slope", "slope({x}) / {hz}"),
+    "entropy": ("entropy", "entropy({x})"),
+    "flatness": ("flatness", "flatness({x}, {a})"),
+    "rolloff": ("rolloff", "{hz} * rolloff({x}, {a})"),
+    "flux": ("flux", "flux({x}, before[{i}])"),
+}
+
+
+def _shape(parts: Front, columns: Shape, first: int, n: int, front: FrontEnd) -> list[str]:
+    function, form = _SHAPES[columns.kind]
+    parts.use(function)
+    values = {"x": _source(columns.power), "hz": number(front.hz_per_bin), "a": number(columns.parameter)}
+    value = form.format(**values, i=len(parts.changing))
+    parts.changing += [first] if columns.kind == "flux" else []
+    return [f"row[{first}] = (float)({value});"]
+
+
 def _level(parts: Front, columns: Level, first: int, n: int, front: FrontEnd) -> list[str]:
     parts.use("rms")
     lines = [f"row[{first}] = rms(x, {front.win_length});"]
@@ -200,6 +236,7 @@ _COLUMNS: dict[type, Callable[[Front, Any, int, int, FrontEnd], list[str]]] = {
     Bins: _bins,
     Bands: _bands,
     Contrast: _contrast,
+    Shape: _shape,
     Level: _level,
     Crossings: _crossings,
 }
@@ -226,16 +263,24 @@ def _statistic(parts: Front, stat: str, column: str) -> str:
 
 def _frame_function(parts: Front, lines: list[str]) -> str:
     arrays = [f"float {place}[{n}];" for place, n in parts.room.items()]
+    before = ", float (*before)[N_FFT / 2 + 1]" if parts.changing else ""
     return (
-        "/* row (N_COLUMNS,): the features of a frame, samples times gain */\n"
-        "static void frame(const float *samples, float gain, float *row)\n{\n" + _indented([*arrays, *lines]) + "}\n"
+        "/* row (N_COLUMNS,): the features of a frame, samples times gain"
+        f"{'; before: spectra of the frame before' if before else ''} */\n"
+        f"static void frame(const float *samples, float gain{before}, float *row)\n"
+        "{\n" + _indented([*arrays, *lines]) + "}\n"
     )
 
 
-def _features(front: FrontEnd, name: str, pooling: list[str]) -> str:
+def _features(front: FrontEnd, parts: Front, name: str, pooling: list[str]) -> str:
+    """Frame by frame; before the first one is nothing that it could have changed from."""
     signature = f"void {name}_features(const float *samples, float gain, float *work, float *x)"
-    lines = ["for (int t = 0; t < N_FRAMES; t++)"]
-    lines += [f"    frame(samples + t * {front.hop_length}, gain, work + t * N_COLUMNS);", *pooling]
+    n = len(parts.changing)
+    lines = [f"float before[{n}][N_FFT / 2 + 1] = {{{{0.0f}}}};"] if n else []
+    lines.append("for (int t = 0; t < N_FRAMES; t++)")
+    before = ", before" if n else ""
+    lines.append(f"    frame(samples + t * {front.hop_length}, gain{before}, work + t * N_COLUMNS);")
+    lines += [f"work[{first}] = 0.0f;" for first in parts.changing] + pooling
     return f"{signature};\n\n{signature}\n{{\n{_indented(lines)}}}\n"
 
 

@@ -14,7 +14,16 @@ from fastbp.features import (
     LogMel,
     MelSpectrogram,
     Pooling,
+    SpectralBandwidth,
+    SpectralCentroid,
     SpectralContrast,
+    SpectralEntropy,
+    SpectralFlatness,
+    SpectralFlux,
+    SpectralKurtosis,
+    SpectralRolloff,
+    SpectralSkewness,
+    SpectralSlope,
     Spectrogram,
     ZeroCrossingRate,
     filters,
@@ -69,6 +78,17 @@ class Contrast(NamedTuple):
     floor: float
 
 
+class Shape(NamedTuple):
+    """One number of the spectrum ``|X| ** power``, or of its change: what `kind` names in `fastbp.features`.
+
+    parameter: of "rolloff" the fraction, of "flatness" the floor. "flux" is 0 for the first frame of a window.
+    """
+
+    kind: str
+    power: int
+    parameter: float = 0.0
+
+
 class Level(NamedTuple):
     """Root mean square of a frame, or ``gain * ln(max(its square, floor)) + offset`` with log (floor, gain, offset)."""
 
@@ -79,8 +99,9 @@ class Crossings(NamedTuple):
     """Sign changes in a frame over its samples; what is not below -1e-10 is positive."""
 
 
-Columns = Bands | Bins | Contrast | Level | Crossings
-SPECTRAL = (Bands, Bins, Contrast)
+Columns = Bands | Bins | Contrast | Shape | Level | Crossings
+SPECTRAL = (Bands, Bins, Contrast, Shape)
+STATISTICS = (*MOMENTS, "skewness", "kurtosis")  # those beside percentiles and correlations
 
 
 @dataclass(frozen=True)
@@ -118,6 +139,11 @@ class FrontEnd:
         """Columns of a frame."""
         first, n, _ = self.columns[-1]
         return first + n
+
+    @property
+    def hz_per_bin(self) -> float:
+        """Frequency of bin 1 of the spectrum, if there is one."""
+        return self.sr / self.spectrum.n_fft if self.spectrum else 0.0
 
 
 def front_end_of(windows: Windows) -> FrontEnd:
@@ -184,6 +210,10 @@ def _columns(feature: Any) -> Columns:
     return _READERS[type(feature)](feature)
 
 
+def _shape(feature: Any) -> Columns:
+    return Shape(feature.kind, feature.power)
+
+
 def _log(feature: Any) -> tuple[float, float, float]:
     return (feature.floor, *LOGS[feature.log])
 
@@ -194,6 +224,15 @@ _READERS: dict[type[Feature], Callable[[Any], Columns]] = {
     LogMel: lambda f: Bands(f.power, f.mel_filters(), _log(f), f.relative),
     MFCC: lambda f: Bands(f.power, f.mel_filters(), _log(f), dct=f.basis()),
     SpectralContrast: lambda f: Contrast(f.power, f.bands(), f.floor),
+    SpectralCentroid: _shape,
+    SpectralBandwidth: _shape,
+    SpectralSkewness: _shape,
+    SpectralKurtosis: _shape,
+    SpectralSlope: _shape,
+    SpectralEntropy: _shape,
+    SpectralFlux: _shape,
+    SpectralFlatness: lambda f: Shape(f.kind, f.power, f.floor),
+    SpectralRolloff: lambda f: Shape(f.kind, f.power, f.roll_percent),
     RMS: lambda f: Level(None if f.log == "none" else _log(f)),
     ZeroCrossingRate: lambda f: Crossings(),
 }
@@ -204,11 +243,11 @@ def _pooled(pooling: Pooling, layout: Any) -> list[tuple[int, int, str]]:
     for columns, stats in pooling._groups(layout, len(layout)):
         for stat in stats:
             if unknown := [part for part in stat.split("-") if not _has_form(part)]:
-                known = f"{', '.join(MOMENTS)}, percentiles and lags can be exported"
+                known = f"{', '.join(STATISTICS)}, percentiles and lags can be exported"
                 raise no_form(f"the statistic {unknown[0]!r}", known)
             found.append((columns.start, columns.stop - columns.start, stat))
     return found
 
 
 def _has_form(stat: str) -> bool:
-    return stat in MOMENTS or percent_of(stat) is not None or lag_of(stat) is not None
+    return stat in STATISTICS or percent_of(stat) is not None or lag_of(stat) is not None

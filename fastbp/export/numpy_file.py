@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.export.c_text import lines
-from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level
+from fastbp.export.frontend import Bands, Bins, Contrast, Crossings, FrontEnd, Level, Shape
 from fastbp.export.operations import (
     Activate,
     Affine,
@@ -44,13 +44,37 @@ HELPERS = {
     "layer_norm": "def layer_norm(x, gamma, beta, epsilon):\n"
     "    scale = 1 / np.sqrt(x.var(axis=1, keepdims=True) + epsilon)\n"
     "    return (x - x.mean(axis=1, keepdims=True)) * scale * gamma + beta\n",
-    "lag": "def lag(x, n):\n    mean, std = x.mean(axis=0), x.std(axis=0)\n"
-    "    z = (x - mean) / np.where(std <= 1e-6 * np.abs(mean) + 1e-30, np.inf, std)\n"
-    "    return np.sum(z[n:] * z[:-n], axis=0) / max(len(z) - n, 1)\n",
+    "standard": "def standard(x):\n    mean, std = x.mean(axis=0), x.std(axis=0)\n"
+    "    return (x - mean) / np.where(std <= 1e-6 * np.abs(mean) + 1e-30, np.inf, std)\n",
+    "lag": "def lag(x, n):\n    z = standard(x)\n    return np.sum(z[n:] * z[:-n], axis=0) / max(len(z) - n, 1)\n",
+    "skewness": "def skewness(x):\n    return np.mean(standard(x) ** 3, axis=0)\n",
+    "kurtosis": "def kurtosis(x):\n    z = standard(x)\n    return np.mean(z**4, axis=0) - 3 * z.any(axis=0)\n",
+    "ratio": "def ratio(a, b):\n    return np.where(b > 0, a / np.where(b > 0, b, 1), 0)\n",
+    "moment": "def moment(x, order):\n    k, total = np.arange(x.shape[1]), x.sum(axis=1)\n"
+    "    mean = ratio(x @ k, total)[:, None]\n    return ratio(np.sum(x * (k - mean) ** order, axis=1), total)\n",
+    "centroid": "def centroid(x):\n    return ratio(x @ np.arange(x.shape[1]), x.sum(axis=1))\n",
+    "slope": "def slope(x):\n    k = np.arange(x.shape[1]) - (x.shape[1] - 1) / 2\n    return x @ k / (k @ k)\n",
+    "entropy": "def entropy(x):\n    p = ratio(x, x.sum(axis=1, keepdims=True))\n"
+    "    return -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=1) / np.log(x.shape[1])\n",
+    "flatness": "def flatness(x, floor):\n    x = np.maximum(x, floor)\n"
+    "    return np.exp(np.log(x).mean(axis=1)) / x.mean(axis=1)\n",
+    "rolloff": "def rolloff(x, fraction):\n"
+    "    return np.argmax(np.cumsum(x, axis=1) >= fraction * x.sum(axis=1, keepdims=True), axis=1)\n",
+    "flux": "def flux(x):\n    unit = ratio(x, np.linalg.norm(x, axis=1, keepdims=True))\n"
+    "    return np.linalg.norm(np.diff(unit, axis=0, prepend=unit[:1]), axis=1)\n",
     "contrast": "def contrast(x, n, floor):\n    x = np.sort(x, axis=1)\n"
     "    high, low = x[:, -n:].mean(axis=1), x[:, :n].mean(axis=1)\n"
     "    return 10 * np.log10(np.maximum(high, floor) / np.maximum(low, floor))[:, None]\n",
 }
+NEEDS = {
+    "lag": ("standard",),
+    "skewness": ("standard",),
+    "kurtosis": ("standard",),
+    "moment": ("ratio",),
+    "centroid": ("ratio",),
+    "entropy": ("ratio",),
+    "flux": ("ratio",),
+}  # helpers that others call
 TEMPLATE = '''"""Written by fastbp: a dense network {shape}. Needs NumPy alone.
 
 predict(x) takes rows float32 (n_rows, {n_in}) and gives float32 (n_rows, {n_out}){classes}.
@@ -80,7 +104,10 @@ class _Text:
         return same
 
     def use(self, *names: str) -> None:
-        self.helpers |= {name: HELPERS[name] for name in names if name in HELPERS}
+        """Helpers, after those they call."""
+        for name in (name for name in names if name in HELPERS):
+            self.use(*NEEDS.get(name, ()))
+            self.helpers[name] = HELPERS[name]
 
 
 def numpy_source(program: Program) -> str:
@@ -238,6 +265,27 @@ def _contrast(text: _Text, columns: Contrast, first: int, front: FrontEnd) -> li
     return [f"columns_{first} = np.concatenate([", *bands, "], axis=1)"]
 
 
+# the helper, and what becomes of x with it, the Hz of a bin, and the parameter a
+_SHAPES = {
+    "centroid": ("centroid", "{hz} * centroid({x})"),
+    "bandwidth": ("moment", "{hz} * np.sqrt(moment({x}, 2))"),
+    "skewness": ("moment", "ratio(moment({x}, 3), moment({x}, 2) ** 1.5)"),
+    "kurtosis": ("moment", "ratio(moment({x}, 4), moment({x}, 2) ** 2)"),
+    "slope": ("slope", "slope({x}) / {hz}"),
+    "entropy": ("entropy", "entropy({x})"),
+    "flatness": ("flatness", "flatness({x}, {a})"),
+    "rolloff": ("rolloff", "{hz} * rolloff({x}, {a})"),
+    "flux": ("flux", "flux({x})"),
+}
+
+
+def _shape(text: _Text, columns: Shape, first: int, front: FrontEnd) -> list[str]:
+    helper, form = _SHAPES[columns.kind]
+    text.use(helper)
+    value = form.format(x=_source(columns.power), hz=repr(front.hz_per_bin), a=repr(columns.parameter))
+    return [f"columns_{first} = ({value})[:, None]"]
+
+
 def _level(text: _Text, columns: Level, first: int, front: FrontEnd) -> list[str]:
     power = "np.mean(frames**2, axis=1, keepdims=True)"
     value = f"np.sqrt({power})" if columns.log is None else _logarithm(power, columns.log)
@@ -255,6 +303,7 @@ _COLUMNS: dict[type, Callable[[_Text, Any, int, FrontEnd], list[str]]] = {
     Bins: lambda text, columns, first, front: [f"columns_{first} = {_source(columns.power)}"],
     Bands: _bands,
     Contrast: _contrast,
+    Shape: _shape,
     Level: _level,
     Crossings: _crossings,
 }
@@ -265,6 +314,8 @@ _STATISTICS = {
     "max": "{x}.max(axis=0)",
     "delta_mean": "np.abs({d}).mean(axis=0)",
     "delta_std": "{d}.std(axis=0)",
+    "skewness": "skewness({x})",
+    "kurtosis": "kurtosis({x})",
 }
 
 
@@ -282,4 +333,5 @@ def _statistic(text: _Text, name: str) -> str:
     if (lag := lag_of(name)) is not None:
         text.use("lag")
         return f"lag({{x}}, {lag})"
+    text.use(name)
     return _STATISTICS[name]

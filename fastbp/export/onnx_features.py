@@ -1,6 +1,7 @@
 """The front end of an AudioClassifier as ONNX nodes: rows of samples become rows of inputs of the network.
 
-Values in between are (n_rows, n_columns, n_frames), time last; those that come before the spectrum are double.
+Values in between are (n_rows, n_columns, n_frames), time last. What comes before the spectrum is computed in double,
+and so are shapes of it and statistics.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from fastbp.export.frontend import (
     Crossings,
     FrontEnd,
     Level,
+    Shape,
     Spectrum,
     no_form,
 )
@@ -39,7 +41,7 @@ def front_end(graph: Graph, samples: Value, front: FrontEnd) -> Value:
     rows = graph.node("Concat", *parts, axis=1)
     table = _Statistics(graph, rows, front)
     pooled = [table.slice(stat, first, n) for first, n, stat in front.pooled]
-    return graph.node("Concat", *pooled, axis=1)
+    return graph.node("Cast", graph.node("Concat", *pooled, axis=1), to=FLOAT)
 
 
 def _levelled(graph: Graph, samples: Value, front: FrontEnd) -> Value:
@@ -120,6 +122,99 @@ def _extreme(graph: Graph, x: Value, first: int, n: int, m: int, largest: int) -
     return graph.node("ReduceMean", found, axes=[2])
 
 
+class _Shapes:
+    """Numbers of each row of a spectrum x (n_rows, n_frames, n_bins): (n_rows, n_frames, 1)."""
+
+    def __init__(self, graph: Graph, x: Value, columns: Shape, front: FrontEnd) -> None:
+        self.graph, self.x, self.front = graph, graph.node("Cast", x, to=DOUBLE), front
+        self.n_bins, self.parameter = front.spectrum.n_fft // 2 + 1 if front.spectrum else 0, columns.parameter
+
+    def constant(self, values: Any) -> Value:
+        return self.graph.constant(values, np.float64)
+
+    def in_hz(self, x: Value) -> Value:
+        return self.node("Mul", x, self.constant(self.front.hz_per_bin))
+
+    def node(self, kind: str, *inputs: Value, **attributes: Any) -> Value:
+        return str(self.graph.node(kind, *inputs, **attributes))
+
+    def total(self, x: Value) -> Value:
+        return self.node("ReduceSum", x, self.graph.integers(2))
+
+    def ratio(self, a: Value, b: Value) -> Value:
+        """a / b; 0 for silence."""
+        zero, one = self.constant(0.0), self.constant(1.0)
+        there = self.node("Greater", b, zero)
+        return self.node("Where", there, self.node("Div", a, self.node("Where", there, b, one)), zero)
+
+    def times(self, x: Value, n: int) -> Value:
+        """x to the power of n."""
+        return x if n == 1 else self.node("Mul", x, self.times(x, n - 1))
+
+    def centroid(self) -> Value:
+        """Mean bin."""
+        bins = self.constant(np.arange(self.n_bins))
+        return self.ratio(self.total(self.node("Mul", self.x, bins)), self.total(self.x))
+
+    def moment(self, order: int) -> Value:
+        """Of the bins around their mean."""
+        bins = self.constant(np.arange(self.n_bins))
+        power = self.times(self.node("Sub", bins, self.centroid()), order)
+        return self.ratio(self.total(self.node("Mul", self.x, power)), self.total(self.x))
+
+    def standard_moment(self, order: int) -> Value:
+        """In units of the deviation."""
+        deviation = self.node("Sqrt", self.moment(2))
+        return self.ratio(self.moment(order), self.times(deviation, order))
+
+    def slope(self) -> Value:
+        k = np.arange(self.n_bins) - (self.n_bins - 1) / 2
+        return self.total(self.node("Mul", self.x, self.constant(k / (k @ k) / self.front.hz_per_bin)))
+
+    def entropy(self) -> Value:
+        p = self.ratio(self.x, self.total(self.x))
+        logs = self.node("Log", self.node("Max", p, self.constant(1e-37)))
+        return self.node("Mul", self.total(self.node("Mul", p, logs)), self.constant(-1 / np.log(self.n_bins)))
+
+    def flatness(self) -> Value:
+        x = self.node("Max", self.x, self.constant(self.parameter))
+        mean_log = self.node("ReduceMean", self.node("Log", x), axes=[2])
+        return self.node("Div", self.node("Exp", mean_log), self.node("ReduceMean", x, axes=[2]))
+
+    def rolloff(self) -> Value:
+        """Bins that are passed before the fraction is reached, in Hz."""
+        sums = self.node("CumSum", self.x, self.graph.constant(2, np.int64))
+        threshold = self.node("Mul", self.total(self.x), self.constant(self.parameter))
+        below = self.node("Cast", self.node("Less", sums, threshold), to=DOUBLE)
+        return self.in_hz(self.total(below))
+
+    def flux(self) -> Value:
+        """Distance of each row, made of unit length, from the one before; 0 for the first."""
+        length = self.node("Sqrt", self.total(self.node("Mul", self.x, self.x)))
+        unit = self.ratio(self.x, length)
+        change = self.node("Sub", *(_part(self.graph, unit, first, end, 1) for first, end in ((1, 2**31), (0, -1))))
+        distance = self.node("Sqrt", self.total(self.node("Mul", change, change)))
+        return self.node("Pad", distance, self.graph.integers(0, 1, 0, 0, 0, 0))
+
+
+_SHAPES: dict[str, Callable[[_Shapes], Value]] = {
+    "centroid": lambda s: s.in_hz(s.centroid()),
+    "bandwidth": lambda s: s.in_hz(s.node("Sqrt", s.moment(2))),
+    "skewness": lambda s: s.standard_moment(3),
+    "kurtosis": lambda s: s.standard_moment(4),
+    "slope": _Shapes.slope,
+    "entropy": _Shapes.entropy,
+    "flatness": _Shapes.flatness,
+    "rolloff": _Shapes.rolloff,
+    "flux": _Shapes.flux,
+}
+
+
+def _shape(graph: Graph, powers: dict[int, Value], columns: Shape, front: FrontEnd) -> Value:
+    value = _SHAPES[columns.kind](_Shapes(graph, powers[columns.power], columns, front))
+    return _time_last(graph, graph.node("Cast", value, to=FLOAT))
+
+
 def _over_frames(graph: Graph, x: Value, n: int, front: FrontEnd) -> Value:
     """Sums of n values of double from the start of each frame on, over its samples, as float."""
     sums = graph.node("Pad", graph.node("CumSum", x, graph.constant(2, np.int64)), graph.integers(0, 0, 1, 0, 0, 0))
@@ -148,6 +243,7 @@ _COLUMNS: dict[type[Columns], Callable[[Graph, Any, Any, FrontEnd], Value]] = {
     Bins: lambda graph, powers, columns, front: _time_last(graph, powers[columns.power]),
     Bands: _bands,
     Contrast: _contrast,
+    Shape: _shape,
     Level: _level,
     Crossings: _crossings,
 }
@@ -160,7 +256,7 @@ class _Statistics:
     """Statistics (n_rows, n_columns) of rows by name, written when first asked for."""
 
     def __init__(self, graph: Graph, rows: Value, front: FrontEnd) -> None:
-        self.graph, self.rows, self.front = graph, rows, front
+        self.graph, self.rows, self.front = graph, graph.node("Cast", rows, to=DOUBLE), front
         self.found: dict[str, Value] = {}
         self.standard: Value = ""
 
@@ -183,6 +279,9 @@ class _Statistics:
             return self._lag(lag)
         return _STATISTICS[stat](self)
 
+    def constant(self, values: Any) -> Value:
+        return self.graph.constant(values, np.float64)
+
     def over_time(self, kind: str, x: Value) -> Value:
         return self.graph.node(kind, x, axes=[2], keepdims=0)
 
@@ -200,20 +299,36 @@ class _Statistics:
     def _lag(self, lag: int) -> Value:
         """Correlation with the rows so many frames later."""
         if lag >= self.front.n_frames:
-            return self.graph.node("Mul", self._of("mean"), self.graph.constant(0.0))
-        if not self.standard:
-            self.standard = self._standardised()
-        parts = (_part(self.graph, self.standard, first, end, 2) for first, end in ((lag, 2**31), (0, -lag)))
+            return self.graph.node("Mul", self._of("mean"), self.constant(0.0))
+        z = self.standardised()
+        parts = (_part(self.graph, z, first, end, 2) for first, end in ((lag, 2**31), (0, -lag)))
         return self.over_time("ReduceMean", self.graph.node("Mul", *parts))
 
-    def _standardised(self) -> Value:
+    def skewness(self) -> Value:
+        z = self.standardised()
+        return self.over_time("ReduceMean", self.graph.node("Mul", z, self.graph.node("Mul", z, z)))
+
+    def kurtosis(self) -> Value:
+        """Above that of a Gaussian; 0 of what does not change."""
+        z = self.standardised()
+        square = self.graph.node("Mul", z, z)
+        changing = self.graph.node("Sign", self.over_time("ReduceMax", square))
+        gaussian = self.graph.node("Mul", changing, self.constant(3.0))
+        return self.graph.node("Sub", self.over_time("ReduceMean", self.graph.node("Mul", square, square)), gaussian)
+
+    def standardised(self) -> Value:
         """Rows with mean 0 and variance 1; zeros where they do not change."""
+        if not self.standard:
+            self.standard = self._standardised()
+        return self.standard
+
+    def _standardised(self) -> Value:
         graph, axis = self.graph, self.graph.integers(2)
         mean, std = (graph.node("Unsqueeze", self._of(stat), axis) for stat in ("mean", "std"))
-        least = graph.node("Mul", graph.node("Abs", mean), graph.constant(1e-6))
-        still = graph.node("LessOrEqual", std, graph.node("Add", least, graph.constant(1e-30)))
+        least = graph.node("Mul", graph.node("Abs", mean), self.constant(1e-6))
+        still = graph.node("LessOrEqual", std, graph.node("Add", least, self.constant(1e-30)))
         scaled = graph.node("Div", graph.node("Sub", self.rows, mean), std)
-        return graph.node("Where", still, graph.constant(0.0), scaled)
+        return graph.node("Where", still, self.constant(0.0), scaled)
 
     def _percentile(self, value: float) -> Value:
         n = self.front.n_frames
@@ -222,7 +337,7 @@ class _Statistics:
         weights = np.zeros((n, 1))
         weights[int(place)] = 1 - place % 1
         weights[min(int(place) + 1, n - 1)] += place % 1
-        return self.graph.node("Squeeze", self.graph.node("MatMul", ordered, self.graph.constant(weights)),
+        return self.graph.node("Squeeze", self.graph.node("MatMul", ordered, self.constant(weights)),
                                self.graph.integers(2))  # fmt: skip
 
 
@@ -233,4 +348,6 @@ _STATISTICS: dict[str, Callable[[_Statistics], Value]] = {
     "max": lambda s: s.over_time("ReduceMax", s.rows),
     "delta_mean": lambda s: s.over_time("ReduceMean", s.graph.node("Abs", s.change())),
     "delta_std": lambda s: s.deviation(s.change()),
+    "skewness": _Statistics.skewness,
+    "kurtosis": _Statistics.kurtosis,
 }

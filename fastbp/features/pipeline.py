@@ -252,8 +252,7 @@ def default_pipeline(sr: int = 16000, wide: bool = False) -> Pipeline:
     the mean), and zero crossings (Saunders 1996; Scheirer and Slaney 1997; Jiang et al. 2002). Frames of 25 ms every
     10 ms at any rate sr (Hz); bands from 50 Hz to 7.6 kHz, or 95% of sr / 2 if lower. With wide also the
     shape of the spectrum (centroid, rolloff, entropy, flatness, flux), which tells more than bands do where a channel
-    cuts some off, how long all stays as it is (autocorrelations up to 0.3 s), and skewness of bands and level; such a
-    pipeline cannot be exported.
+    cuts some off, how long all stays as it is (autocorrelations up to 0.3 s), and skewness of bands and level.
     """
     win_length, hop_length = max(2, round(0.025 * sr)), max(1, round(0.010 * sr))
     n_fft = 1 << (win_length - 1).bit_length()
