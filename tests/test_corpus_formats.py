@@ -293,6 +293,7 @@ class TestWebDataset:
         assert list(store.failures) == [f"{tmp_path}/x.tar/bad.wav"]
 
 
+@pytest.mark.thread_unsafe(reason="its fixture writes into one folder")
 class TestParquet:
     @pytest.fixture
     def write(self, tmp_path):

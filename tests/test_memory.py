@@ -11,6 +11,8 @@ from fastbp import Dense, Sequential, train
 from fastbp.errors import NonFiniteError
 from fastbp.optimizers import SGD
 
+pytestmark = pytest.mark.thread_unsafe(reason="it counts the memory of the process")
+
 
 def regression(n=600, n_in=20):
     x = np.random.default_rng(0).standard_normal((n, n_in)).astype(np.float32)

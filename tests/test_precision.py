@@ -16,6 +16,8 @@ from fastbp.errors import ArgumentError, ModelFileError
 from fastbp.network import PREDICT_ROWS
 from fastbp.precision import PARTS
 
+pytestmark = pytest.mark.thread_unsafe(reason="it sets the default precision of the process")
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((640, 20)).astype(np.float32)
 Y = (X @ RNG.standard_normal((20, 5))).argmax(axis=1)

@@ -22,6 +22,8 @@ from hypothesis.extra import numpy as hnp
 from fastbp import storage
 from fastbp.errors import ArgumentError, ArgumentTypeError, FastbpError, ModelFileError
 
+pytestmark = pytest.mark.thread_unsafe(reason="its fixture names one file")
+
 TENSORS = {
     "dense_1/kernel": np.arange(12, dtype=np.float32).reshape(3, 4) / 7,
     "dense_1/bias": np.array([0.5, -1.5, 2.5], np.float32),

@@ -453,6 +453,7 @@ def test_training_works_in_a_forked_child():
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.thread_unsafe(reason="signals are the main thread's")
 def test_signal_handlers_that_return_do_not_stop_training():
     x, y = blobs(n=4000)
     seen = []

@@ -271,6 +271,7 @@ def test_bad_rates_are_refused(sr):
         LogMel().stream(sr)
 
 
+@pytest.mark.thread_unsafe(reason="its streams are made once")
 @pytest.mark.parametrize(
     ("stream", "first", "step"),
     [
