@@ -17,6 +17,7 @@ from fastbp.cli.options import (
 from fastbp.cli.tables import count, percent
 from fastbp.cli.train import check_output
 
+NO_BACKGROUND = "No background: words may be heard in sounds that hold none; give such sounds (--background)."
 SETTINGS = (
     "hidden",
     "optimizer",
@@ -89,7 +90,7 @@ def run(arguments: Arguments) -> None:
     model = KeywordRecognizer(**options)
     listing = sources.read(arguments, min_classes=2)
     if not quiet:
-        print(sources.describe(listing), flush=True)
+        print(sources.describe(listing), *([] if arguments.background else [NO_BACKGROUND]), sep="\n", flush=True)
     verbose: Any = 0 if quiet else "auto"
     model.fit(listing, background=arguments.background, strict=arguments.strict, verbose=verbose)
     model.save(out)

@@ -50,7 +50,8 @@ def read(source: Paths | Sequence[Paths] | Listing, labels: Sequence[Any] | None
         return reader(path, **options)
     if path.exists():
         raise ArgumentError(
-            f"{path} is neither a folder nor a .csv, .parquet or .tar file; give a list of files together with labels."
+            f"{path} is neither a folder nor a .csv, .parquet or .tar file; give a folder with a sub-folder for each "
+            "class, or such a table (in Python also a list of files together with labels)."
         )
     raise AudioFileNotFoundError(
         f"{path} does not exist; give a folder of class folders, a .csv file or a list of sound files."

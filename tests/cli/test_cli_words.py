@@ -63,7 +63,14 @@ def test_train_words_says_what_it_did(words, tmp_path, cli):
     assert (code, err) == (0, "")
     for said in ("3 words, network 143-8-19, 1 epoch", "validation: ", "% of the words right", "saved to "):
         assert said in out
+    assert "No background" not in out
     assert KeywordRecognizer.load(tmp_path / "m.fbp").classes_.tolist() == sorted(WORDS)
+
+
+def test_train_words_asks_for_background(words, tmp_path, cli):
+    out = cli("train-words", words, "-o", tmp_path / "m.fbp", "--epochs", 1, "--hidden", 8, "--augment", 0)[1]
+    assert "No background" in out
+    assert "--background" in out
 
 
 def test_spot_prints_every_format(model, said, cli):
