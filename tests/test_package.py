@@ -132,3 +132,14 @@ def test_without_tqdm_a_line_now_and_then(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_has_tqdm", lambda: False)
     fit(1)
     assert 1 <= len(capsys.readouterr().out.splitlines()) <= 2
+
+
+# -- building ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not (Path(__file__).parents[1] / "setup.py").exists(), reason="needs a checkout")
+def test_no_flag_reaches_a_compiler_that_does_not_know_it():
+    pytest.importorskip("Cython")
+    code = "import numpy, Cython.Build, runpy, setuptools, sys; sys.platform = 'win32'; runpy.run_path('setup.py')"
+    run = python(code, cwd=Path(__file__).parents[1])
+    assert "does not build on Windows" in run.stderr
