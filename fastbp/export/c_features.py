@@ -33,7 +33,6 @@ NEEDS = {
     "centroid": ("ratio", "total"),
     "moment": ("centroid",),
     "entropy": ("ratio", "total"),
-    "rolloff": ("total",),
     "flux": ("ratio",),
 }  # functions that others call
 

@@ -58,8 +58,11 @@ HELPERS = {
     "    return -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=1) / np.log(x.shape[1])\n",
     "flatness": "def flatness(x, floor):\n    x = np.maximum(x, floor)\n"
     "    return np.exp(np.log(x).mean(axis=1)) / x.mean(axis=1)\n",
-    "rolloff": "def rolloff(x, fraction):\n"
-    "    return np.argmax(np.cumsum(x, axis=1) >= fraction * x.sum(axis=1, keepdims=True), axis=1)\n",
+    "rolloff": "def rolloff(x, fraction):  # added up as fastbp does, so that close calls end alike\n"
+    "    x = x.astype(np.float32)\n"
+    "    even, odd = (np.cumsum(x[:, i::2], axis=1)[:, -1:] for i in (0, 1))\n"
+    "    below = np.cumsum(x, axis=1) < (even + odd) * np.float32(fraction)\n"
+    "    return np.minimum(below.sum(axis=1), x.shape[1] - 1)\n",
     "flux": "def flux(x):\n    unit = ratio(x, np.linalg.norm(x, axis=1, keepdims=True))\n"
     "    return np.linalg.norm(np.diff(unit, axis=0, prepend=unit[:1]), axis=1)\n",
     "contrast": "def contrast(x, n, floor):\n    x = np.sort(x, axis=1)\n"

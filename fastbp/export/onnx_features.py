@@ -126,7 +126,7 @@ class _Shapes:
     """Numbers of each row of a spectrum x (n_rows, n_frames, n_bins): (n_rows, n_frames, 1)."""
 
     def __init__(self, graph: Graph, x: Value, columns: Shape, front: FrontEnd) -> None:
-        self.graph, self.x, self.front = graph, graph.node("Cast", x, to=DOUBLE), front
+        self.graph, self.single, self.x, self.front = graph, x, graph.node("Cast", x, to=DOUBLE), front
         self.n_bins, self.parameter = front.spectrum.n_fft // 2 + 1 if front.spectrum else 0, columns.parameter
 
     def constant(self, values: Any) -> Value:
@@ -182,11 +182,19 @@ class _Shapes:
         return self.node("Div", self.node("Exp", mean_log), self.node("ReduceMean", x, axes=[2]))
 
     def rolloff(self) -> Value:
-        """Bins that are passed before the fraction is reached, in Hz."""
-        sums = self.node("CumSum", self.x, self.graph.constant(2, np.int64))
-        threshold = self.node("Mul", self.total(self.x), self.constant(self.parameter))
-        below = self.node("Cast", self.node("Less", sums, threshold), to=DOUBLE)
-        return self.in_hz(self.total(below))
+        """Bins that are passed before the fraction is reached, in Hz.
+
+        Added up as fastbp does, in float, even and odd bins apart, so that close calls end alike.
+        """
+        halves = (self.sums(_part(self.graph, self.single, i, 2**31, 2, 2)) for i in (0, 1))
+        whole = self.node("Add", *(_part(self.graph, half, -1, 2**31, 2) for half in halves))
+        threshold = self.node("Mul", whole, self.graph.constant(self.parameter))
+        below = self.node("Cast", self.node("Less", self.sums(self.single), threshold), to=DOUBLE)
+        return self.in_hz(self.node("Min", self.total(below), self.constant(self.n_bins - 1)))
+
+    def sums(self, x: Value) -> Value:
+        """Over the bins up to each."""
+        return self.node("CumSum", x, self.graph.constant(2, np.int64))
 
     def flux(self) -> Value:
         """Distance of each row, made of unit length, from the one before; 0 for the first."""
