@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -426,6 +427,15 @@ def test_two_models_train_in_two_threads_at_once():
         worker.join()
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_array_equal(a.params, b.params)
+
+
+def test_one_model_answers_several_threads():
+    x, model = blobs(n=4000, n_in=40)[0], classifier(seed=0).build(40)
+    parts = [x[start : start + n] for n in (1, 7, 64, 300) for start in range(0, 3600, 60)]
+    wanted = [model.predict(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        for found, answer in zip(pool.map(model.predict, parts), wanted, strict=True):
+            np.testing.assert_array_equal(found, answer)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
