@@ -29,7 +29,7 @@ def file_or_folder(files: Sequence[Path], output: Path, suffix: str) -> list[Pat
     if len(files) == 1 and output.suffix and not output.is_dir():
         if output.resolve() == files[0].resolve():
             raise ArgumentError(f"{output} is the file to be read; write to another one, the original is needed.")
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         return [output]
     return in_folder(files, output, suffix)
 

@@ -72,7 +72,7 @@ def test_wrong_usage(model, calls, tmp_path, cli):
     assert cli("train-codec", calls, "-o", tmp_path / "x.fbp", "--preset", "none")[0] == 2
     (tmp_path / "file").write_text("")
     code, _, err = cli("encode", model, calls, "-o", tmp_path / "file")
-    assert (code, "is a file" in err) == (1, True)
+    assert (code, "a file is in its place" in err) == (1, True)
     code, _, err = cli("encode", model, calls, calls, "-o", tmp_path / "x")
     assert (code, "two sounds" in err) == (1, True)
     code, _, err = cli("decode", model, tmp_path / "x", "-o", tmp_path / "y")
