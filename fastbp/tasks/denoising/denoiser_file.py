@@ -54,7 +54,7 @@ def load_into(model: "Denoiser", path: str | PathLike[str]) -> None:
         described = {part: config["networks"][part] for part in ("whole", "group")}
     networks = {part: network_from(one, _part(tensors, part), path) for part, one in described.items()}
     model.networks_ = Networks(**networks)
-    if not model.networks_.fit(features):
+    if not model.networks_.match(features):
         raise ModelFileError(f"{path} is inconsistent: its settings and its networks do not fit each other.")
     model.features_, model.history_, model.failures_ = features, history, {}
 

@@ -49,7 +49,7 @@ class Networks:
         """Number of parameters."""
         return sum(network.count_params() for network in self.by_name.values())
 
-    def fit(self, features: Features) -> bool:
+    def match(self, features: Features) -> bool:
         """Whether they are of the size of these features, and of each other's."""
         sizes = [(network.n_in, network.n_out) for network in self.by_name.values()]
         return sizes == [(features.n_whole, N_SUMMARY), (features.n_features + N_SUMMARY, GROUP)]
