@@ -85,12 +85,12 @@ class Denoiser(Estimator):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (96, 96),
+        hidden: Sequence[int] = (160, 160),
         *,
         sr: int = 16000,
         context: int = 6,
         snr: tuple[float, float] = (-5.0, 20.0),
-        epochs: int = 12,
+        epochs: int = 36,
         mixtures: int = 150,
         duration: float = 4.0,
         batch_size: int = 2048,
