@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
 
 def _add_training(group: Any) -> None:
     group.add_argument("--sr", metavar="HZ", type=whole(1), help="rate to work at, 8000 to 48000 (default: 16000)")
-    group.add_argument("--hidden", metavar="N,N,...", type=widths, help="widths of the hidden layers (default: 160,160)")
+    group.add_argument("--hidden", metavar="N,N,...", type=widths, help="widths of hidden layers (default: 160,160)")
     group.add_argument("--snr", metavar="DB", nargs=2, type=number(-60, 100),
                        help="least and most signal-to-noise ratio to learn from (default: -5 20)")  # fmt: skip
     group.add_argument("--epochs", metavar="N", type=whole(1), help="times to go through so many mixtures")
