@@ -5,7 +5,7 @@ import importlib
 
 from bench.quality.tables import add_options, show
 
-TASKS = ("telephone", "windows", "words", "voices", "denoising", "compression", "int8")
+TASKS = ("telephone", "windows", "timelines", "words", "voices", "denoising", "compression", "int8")
 
 
 def main() -> None:

