@@ -36,6 +36,22 @@ def test_mixtures_keep_their_ratio(noise):
     assert made.files.tolist() != mixed(listing, RULE, SR, 1).files.tolist()
 
 
+def test_a_class_is_mixed_with_itself(noise):
+    listing = corpus.read(noise)
+    made = mixed(listing, {"low": ("low", "low")}, SR, 0)
+    assert made.labels[len(listing) :].tolist() == ["low"] * 6
+    assert {str(path) for m in made.files[len(listing) :] for path in (m.first, m.second)} <= {
+        str(file) for file in listing.files[listing.labels == "low"]
+    }
+
+
+def test_settings_for_broadcasts_mix_noises_where_there_are_some():
+    both = {"speech_music": ("speech", "music")}
+    assert broadcast_settings(SR)["mix"] == both | {"noise": ("noise", "noise")}
+    assert broadcast_settings(SR, noise="other")["mix"] == both | {"other": ("other", "other")}
+    assert broadcast_settings(SR, noise=None)["mix"] == both
+
+
 def test_a_short_second_sound_goes_on(noise, tmp_path):
     for name, n in (("low", 3000), ("high", 700)):
         (tmp_path / name).mkdir()
