@@ -25,7 +25,8 @@ def as_floats(values: ArrayLike, what: str, half: bool = False) -> Float32:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"an array of type {array.dtype}")
-        return np.ascontiguousarray(array, np.float16 if half and array.dtype == np.float16 else np.float32)
+        floats: Float32 = np.ascontiguousarray(array, np.float16 if half and array.dtype == np.float16 else np.float32)
+        return floats if floats.flags.aligned else floats.copy()
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(f"{what} must be an array of numbers; got {_kind(values)} ({error}).") from error
 

@@ -123,6 +123,7 @@ class Sequential:
         self.statistics = FlatTensors({name: t.shape for name, t in self.running.items()})
         self.built = True
         self._plans: dict[str, tuple[tuple[int, Any], Any]] = {}
+        self._explicit_rows: int | None = None
         self.initialize()
         return self
 
@@ -161,9 +162,12 @@ class Sequential:
     def reset_training(self) -> None:
         """Forget the optimizer's state and the count of steps and epochs; the weights stay."""
         self.step_count, self.epoch_count = 0, 0
-        slots = self.optimizer.slots() if self.optimizer else ()
-        self.slots = aligned_zeros((len(slots), len(self.params)))
-        self.slots[...] = np.array(slots, np.float32)[:, None]
+        self._new_slots()
+
+    def _new_slots(self) -> None:
+        self._slot_values = self.optimizer.slots() if self.optimizer else ()
+        self.slots = aligned_zeros((len(self._slot_values), len(self.params)))
+        self.slots[...] = np.array(self._slot_values, np.float32)[:, None]
         self._plans.clear()
 
     def generator(self, purpose: int, index: int = 0) -> np.random.Generator:
@@ -392,9 +396,10 @@ class Sequential:
         """
         self._need_built()
         rows = data.as_rows(self._joined(x), self.n_in)
-        self._explicit = self.plan("explicit", len(rows))
+        self._explicit, self._explicit_rows = self.plan("explicit", len(rows)), None
+        y: Float32 = self._explicit.forward(rows, training, self.step_count)
         self._explicit_rows = len(rows)
-        return self._explicit.forward(rows, training, self.step_count)
+        return y
 
     def backward(self, dy: ArrayLike) -> Float32:
         """Gradients of the last `forward`, into `grads`; returns the gradient for x (n_rows, n_in).
@@ -403,10 +408,18 @@ class Sequential:
         ----------
         dy
             Derivative of the loss with respect to the output, (n_rows, n_out).
+
+        Raises
+        ------
+        NotBuiltError
+            There is no `forward` since the network was built, or since `loss_and_gradients`.
+        ArgumentError, ArgumentTypeError
+            dy has another shape than the output of `forward`, or is not numbers.
         """
-        rows = getattr(self, "_explicit_rows", None)
+        self._need_built()
+        rows = self._explicit_rows
         if rows is None:
-            raise NotBuiltError("Call forward(x) before backward(dy).")
+            raise NotBuiltError("Call forward(x) just before backward(dy), which needs its activations.")
         dy = data.as_rows(dy, None, "dy")
         if dy.shape != (rows, self.n_out):
             raise ArgumentError(f"dy must have the shape of the output, {(rows, self.n_out)}; got {dy.shape}.")
@@ -427,19 +440,42 @@ class Sequential:
         """Loss of a batch (penalties included) and its gradient for every tensor, by name; nothing is updated."""
         rows, targets, weight = self.prepare(x, y, sample_weight)
         plan = self.plan("explicit", len(rows))
+        self._explicit_rows = None  # it takes the memory of their activations
         loss = plan.loss_and_gradients(rows, targets.view(np.float32), weight, training, self.step_count)
         return loss, {name: self.gradients[name].copy() for name in self.gradients}
 
     # -- plans ---------------------------------------------------------------------------------------------------
 
     def plan(self, purpose: str, n_rows: int) -> Any:
-        """The plan for "fit", "predict" or "explicit", able to take that many rows; made when first needed."""
-        settings = threads.get_threads(), self.precision
+        """The plan for "fit", "predict" or "explicit", able to take that many rows; made when first needed.
+
+        Raises
+        ------
+        ArgumentError
+            Something has changed that was fixed before: the shape of a layer by `build`, the optimizer's state by the
+            first step.
+        """
+        optimizer = None if purpose == "predict" else self.optimizer
+        settings = threads.get_threads(), self.precision, optimizer and optimizer.plan_options()
         (room, made_for), plan = self._plans.get(purpose, ((-1, None), None))
         if room < n_rows or made_for != settings:
+            if optimizer is not None:
+                self._fit_slots(optimizer)
             plan = make_plan(self, purpose, max(1, n_rows), settings[0])
             self._plans[purpose] = ((n_rows, settings), plan)
         return plan
+
+    def _fit_slots(self, optimizer: optimizers.Optimizer) -> None:
+        """Slots for the options that the optimizer has now: before the first step, nothing is lost by it."""
+        values = optimizer.slots()
+        if self.step_count == 0 and (values, len(values)) != (self._slot_values, len(self.slots)):
+            self._new_slots()
+        if len(values) != len(self.slots):
+            raise ArgumentError(
+                f"The optimizer {optimizer.name!r} has been changed so that it needs {len(values)} numbers for each "
+                f"parameter; it has {len(self.slots)} from the {self.step_count} steps so far. Such an option is set "
+                "before training: call compile(...) with it, which lets the optimizer start afresh."
+            )
 
     # -- to look at and to keep ----------------------------------------------------------------------------------
 

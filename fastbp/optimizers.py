@@ -88,6 +88,10 @@ class Optimizer(_Common, ABC):
         """The hyper-parameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
+    def plan_options(self) -> tuple[type, dict[str, Any]]:
+        """What a plan is made for: all but the learning rate, which is given anew with each step."""
+        return type(self), {name: value for name, value in self.hyper().items() if name != "learning_rate"}
+
     def get_config(self) -> dict[str, Any]:
         """Name and options, from which `get` makes an equal object."""
         rate = self.learning_rate

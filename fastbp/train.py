@@ -250,12 +250,11 @@ def _train_epoch(session: Session) -> dict[str, Any]:
     model, history = session.model, session.history
     rng = session.orders or (model.generator(SHUFFLE, model.epoch_count) if session.shuffle else None)
     totals = _Totals(model.new_metrics(), with_norm=any(c.needs_gradient_norm for c in session.stop))
-    plan = model.plan("fit", session.batch_size)
     room = _prediction_room(session, totals)
     with closing(session.rows.chunks(rng, session.batch_size)) as chunks:
         for chunk in chunks:
             while totals.batches < chunk.first + chunk.n_batches and not (history.stopped_by or model.stop_training):
-                _run_batches(session, plan, chunk, totals, room)
+                _run_batches(session, chunk, totals, room)
     return totals.logs(finished=True)
 
 
@@ -267,7 +266,7 @@ def _prediction_room(session: Session, totals: _Totals) -> Float32 | None:
     return np.empty((min(rows, session.n_batches * session.batch_size), session.model.n_out), np.float32)
 
 
-def _run_batches(session: Session, plan: Any, chunk: Chunk, totals: _Totals, room: Float32 | None) -> None:
+def _run_batches(session: Session, chunk: Chunk, totals: _Totals, room: Float32 | None) -> None:
     """One visit to the plan: as many batches as fit into the time and the room."""
     model, rows, first = session.model, chunk.rows, totals.batches - chunk.first
     n = 1 if session.callbacks.watches_batches else chunk.n_batches - first
@@ -276,6 +275,7 @@ def _run_batches(session: Session, plan: Any, chunk: Chunk, totals: _Totals, roo
     session.callbacks("on_train_batch_begin", totals.batches, {})
     _keep_good_weights(session)
     assert model.optimizer is not None
+    plan = model.plan("fit", session.batch_size)  # a callback may have changed what it is made for
     rates = model.optimizer.schedule.learning_rates(model.step_count, n)
     try:
         done, loss, norm, last_loss = plan.train(
@@ -349,5 +349,5 @@ def train_batch(model: "Sequential", x: Float32, y: NDArray[Any], weight: Float3
     session.callbacks = CallbackList([], model, {})
     session.next_snapshot = math.inf  # a loss that is not finite leaves the weights as they were
     totals = _Totals(model.new_metrics())
-    _run_batches(session, model.plan("fit", size), Chunk(rows, None, 0, 1), totals, _prediction_room(session, totals))
+    _run_batches(session, Chunk(rows, None, 0, 1), totals, _prediction_room(session, totals))
     return totals.logs(finished=True)

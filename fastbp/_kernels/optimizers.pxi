@@ -240,6 +240,21 @@ cdef int choose_step(Optimizer *o, str name) except -1:
     return 0
 
 
+cdef Py_ssize_t slots_of(const Optimizer *o, str name) except -1:
+    """How many slots the kernel of a built-in optimizer uses, with the hyper-parameters that it has."""
+    if name == "sgd": return o.momentum != 0
+    if name == "adagrad": return 1
+    if name == "rmsprop": return 1 + (o.momentum != 0) + (o.centered != 0)
+    if name == "adam": return 3 if o.amsgrad else 2
+    return 2
+
+
+cdef int need_slots(Py_ssize_t given, Py_ssize_t needed) except -1:
+    if given < needed:
+        raise ValueError(f"this optimizer needs {needed} slots; got {given}")
+    return 0
+
+
 cdef void update_slice(void *arg, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Optimizer *o = <Optimizer *>arg
     cdef float keep = <float>(1 - o.weight_decay * o.learning_rate)

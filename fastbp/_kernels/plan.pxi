@@ -22,10 +22,12 @@ cdef class Plan(Engine):
     cdef list arrays
     cdef list errors
     cdef object lock
+    cdef Py_ssize_t forwarded           # rows of the batch whose activations `backward` finds, or -1
 
     def __init__(self, list specs, float[::1] params, float[::1] grads, float[::1] state, Py_ssize_t max_rows,
                  int n_threads=1, bint input_gradient=False, int n_parts=0, parts_limit=None):
         self.lock = threading.Lock()
+        self.forwarded = -1
         self.errors = []
         self.arrays = [params, grads, state]
         self.ctx.errors = <void *>self.errors
@@ -210,6 +212,8 @@ cdef class Plan(Engine):
                 o.slots[i] = &slots[i, 0]
         self.arrays += [kernel, slots, blocks, origin]
         set_hyper(o, hyper)
+        if slots.shape[0] and slots.shape[1] != o.n:
+            raise ValueError(f"slots of {slots.shape[1]} numbers do not fit {o.n} parameters")
         if callable(kernel):
             o.python = <void *>kernel
             o.step = python_step
@@ -217,6 +221,7 @@ cdef class Plan(Engine):
             o.weight_decay = 0
         elif isinstance(kernel, str):
             choose_step(o, kernel)
+            need_slots(slots.shape[0], slots_of(o, kernel))
             return
         elif self.set_native_optimizer(kernel, hyper) & FASTBP_NO_FAIL:
             return
@@ -229,6 +234,7 @@ cdef class Plan(Engine):
         cdef Optimizer *o = &self.optimizer
         read_optimizer("optimizer", capsule, &native)
         options = read_options("optimizer", native.options, native.n_options)
+        need_slots(o.n_state // o.n if o.n else native.n_slots, native.n_slots)
         set_native_optimizer(o, &native, self.doubles(options, hyper), self.ctx.n_threads)
         if any(option[0] == "weight_decay" for option in options):
             o.weight_decay = 0
@@ -261,7 +267,8 @@ cdef class Plan(Engine):
 
     # -- what it does, from Python -------------------------------------------------------------------------------
 
-    cdef int start(self) except -1:
+    cdef int start(self, Py_ssize_t forwarded=-1) except -1:
+        self.forwarded = forwarded
         self.ctx.stop = 0
         self.ctx.next_poll = seconds() + POLL_SECONDS
         return 0
@@ -281,7 +288,9 @@ cdef class Plan(Engine):
         cdef Py_ssize_t n = len(x)
         cdef Run run
         memset(&run, 0, sizeof(Run))
-        if batch_size > self.max_rows or (order is not None and order.shape[0] != n):
+        if self.loss.y_pred == NULL:
+            raise ValueError("this plan was made without a loss")
+        if not 0 < batch_size <= self.max_rows or (order is not None and order.shape[0] != n):
             raise ValueError("rows do not fit this plan")
         run.x = rows_of(x, n, self.n_in, order)
         run.y = rows_of(y, n, self.loss.n_true, order)
@@ -302,17 +311,16 @@ cdef class Plan(Engine):
         Returns (batches done, sum of loss * rows, sum of gradient norms, loss of the last batch).
         """
         cdef Run run = self.make_run(x, y, weight, order, batch_size)
-        if learning_rates.shape[0] < min(last, run.last) - first:
-            raise ValueError("one learning rate for each batch")
         run.first = first
         run.last = min(last, run.last)
+        self.check_training(&run, order, learning_rates.shape[0])
         run.step = step
         run.seconds = seconds
         run.gradient_norm = gradient_norm
         if learning_rates.shape[0]:
             run.learning_rates = &learning_rates[0]
-        if y_pred is not None and y_pred.shape[0]:
-            run.y_pred = &y_pred[0, 0]
+        if y_pred is not None:
+            run.y_pred = self.room(y_pred, min((run.last - first) * batch_size, run.n_samples - first * batch_size))
         with self.lock:
             self.start()
             with nogil:
@@ -321,11 +329,29 @@ cdef class Plan(Engine):
             self.finish()
         return run.done, run.loss_sum, run.norm_sum, run.last_loss
 
-    def evaluate(self, x, y, const float[::1] weight, float[:, ::1] y_pred):
+    cdef int check_training(self, Run *run, const Py_ssize_t[::1] order, Py_ssize_t n_rates) except -1:
+        cdef Py_ssize_t i
+        if self.optimizer.step == NULL:
+            raise ValueError("this plan was made without an optimizer")
+        if run.first < 0 or n_rates < run.last - run.first:
+            raise ValueError("batches from 0, and one learning rate for each of them")
+        if order is None:
+            return 0
+        for i in range(run.first * run.batch_size, min(run.last * run.batch_size, run.n_samples)):
+            if not 0 <= order[i] < run.n_samples:
+                raise ValueError(f"row {order[i]} of {run.n_samples}")
+        return 0
+
+    cdef float *room(self, float[:, ::1] y_pred, Py_ssize_t n_rows) except? NULL:
+        """Where predictions of that many rows go."""
+        if y_pred.shape[0] < n_rows or y_pred.shape[1] != self.n_out:
+            raise ValueError(f"no room for predictions {(n_rows, self.n_out)} in {(y_pred.shape[0], y_pred.shape[1])}")
+        return &y_pred[0, 0] if y_pred.shape[0] else NULL
+
+    def evaluate(self, x, y, const float[::1] weight, float[:, ::1] y_pred not None):
         """Sum over batches of loss * rows, penalties left out; predictions go to y_pred (n_samples, n_out)."""
         cdef Run run = self.make_run(x, y, weight, None, self.max_rows)
-        if y_pred.shape[0]:
-            run.y_pred = &y_pred[0, 0]
+        run.y_pred = self.room(y_pred, run.n_samples)
         with self.lock:
             self.start()
             with nogil:
@@ -373,36 +399,46 @@ cdef class Plan(Engine):
             self.finish()
         return out
 
-    def forward(self, const float[:, ::1] x, bint training, uint64_t step):
+    def forward(self, const float[:, ::1] x not None, bint training, uint64_t step):
         """One batch forward, kept for `backward`; returns a copy of the output."""
         cdef Py_ssize_t n_rows = x.shape[0]
-        if n_rows:
-            memcpy(self.x_batch, &x[0, 0], n_rows * self.n_in * sizeof(float))
-        self.layers[0].x = self.x_batch
+        if n_rows > self.max_rows or x.shape[1] != self.n_in:
+            raise ValueError(f"this plan takes up to {self.max_rows} rows of {self.n_in}; got {(n_rows, x.shape[1])}")
         with self.lock:
             self.start()
+            if n_rows:
+                memcpy(self.x_batch, &x[0, 0], n_rows * self.n_in * sizeof(float))
+            self.layers[0].x = self.x_batch
             with nogil:
                 self.forward_rows(n_rows, training, step)
             self.finish()
-        return self.rows(self.layers[self.n_layers - 1].y, n_rows, self.n_out).copy()
+            self.forwarded = n_rows
+            return self.rows(self.layers[self.n_layers - 1].y, n_rows, self.n_out).copy()
 
-    def backward(self, const float[:, ::1] dy):
+    def backward(self, const float[:, ::1] dy not None):
         """Gradients of the batch last given to `forward`, into grads; returns dx (n_rows, n_in)."""
         cdef Py_ssize_t n_rows = dy.shape[0]
-        if n_rows:
-            memcpy(self.layers[self.n_layers - 1].dy, &dy[0, 0], n_rows * self.n_out * sizeof(float))
         with self.lock:
-            self.start()
+            if self.layers[0].dx == NULL:
+                raise ValueError("this plan was made without room for the gradient of x")
+            if n_rows != self.forwarded or dy.shape[1] != self.n_out:
+                raise ValueError(f"dy {(n_rows, dy.shape[1])} is not that of the batch last given to forward, "
+                                 f"{(self.forwarded, self.n_out) if self.forwarded >= 0 else 'of which there is none'}")
+            self.start(n_rows)
+            if n_rows:
+                memcpy(self.layers[self.n_layers - 1].dy, &dy[0, 0], n_rows * self.n_out * sizeof(float))
             with nogil:
                 self.backward_rows(n_rows)
                 self.add_penalty_gradients()
             self.finish()
-        return self.rows(self.layers[0].dx, n_rows, self.n_in).copy()
+            return self.rows(self.layers[0].dx, n_rows, self.n_in).copy()
 
     def step(self, uint64_t t, double learning_rate):
         """Step number t (from 1) of the optimizer, with the gradients as they are."""
+        if self.optimizer.step == NULL:
+            raise ValueError("this plan was made without an optimizer")
         with self.lock:
-            self.start()
+            self.start(self.forwarded)
             self.optimizer.t = t
             self.optimizer.learning_rate = learning_rate
             self.optimizer.keeps = self.optimizer.kept != NULL
@@ -413,6 +449,8 @@ cdef class Plan(Engine):
     def first_bad_layer(self, Py_ssize_t n_rows):
         """Index of the first layer with a NaN or an infinity in its last output, or -1."""
         cdef int i
+        if n_rows > self.max_rows:
+            raise ValueError(f"this plan has {self.max_rows} rows, not {n_rows}")
         for i in range(self.n_layers):
             if not np.isfinite(self.rows(self.layers[i].y, n_rows * self.layers[i].frames_out, self.layers[i].n_out)).all():
                 return i
