@@ -10,6 +10,8 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +90,19 @@ def write(place: Path, features: NDArray[np.float32]) -> None:
 
 def trim(max_bytes: int = MAX_BYTES) -> None:
     """Remove the entries longest unused until the rest takes at most `max_bytes`."""
-    with os.scandir(folder()) as found:
-        files = sorted(((item.stat(), item.path) for item in found), key=lambda file: -file[0].st_mtime_ns)
     total = 0
-    for stat, path in files:
+    for stat, path in sorted(_files(), key=lambda file: -file[0].st_mtime_ns):
         total += stat.st_size
         if total > max_bytes:
             Path(path).unlink(missing_ok=True)
+
+
+def _files() -> Iterator[tuple[os.stat_result, str]]:
+    """What lies in the folder; another thread or process may remove some of it meanwhile."""
+    with os.scandir(folder()) as found:
+        for item in found:
+            with suppress(FileNotFoundError):
+                yield item.stat(), item.path
 
 
 def _digest(data: bytes) -> bytes:

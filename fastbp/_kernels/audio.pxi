@@ -1,5 +1,7 @@
 # The audio kernels. Frames lie in the vector lanes (lanes.h), VL of them at a time; each is computed by the same
 # instructions whatever its neighbours are, so the bits do not depend on how a signal's frames are split into calls.
+import threading
+
 import numpy as np
 
 from fastbp.threads import get_threads

@@ -12,11 +12,12 @@ cdef class FrameStream:
 
     Frame t is complete with span + t * hop_length samples, the first one with `least` as well. Chunks are float32 (n,),
     contiguous, within +-loudest; `convert` makes such of any other, or raises. `frame` counts the frames given; samples
-    from `start` on, a multiple of the hop, are held: those from `n_behind` frames before `frame` on, for padding.
+    from `start` on, a multiple of the hop, are held: those from `n_behind` frames before `frame` on, for padding. Calls
+    from several threads wait for each other.
     """
 
     cdef SpectralPlan plan
-    cdef object convert
+    cdef object convert, lock
     cdef float *data
     cdef vf *work
     cdef float loudest
@@ -28,7 +29,7 @@ cdef class FrameStream:
         if span < 1 or least < 1 or n_behind < 0 or self.plan is not None:
             raise ValueError("need span >= 1, least >= 1 and n_behind >= 0, once")
         self.plan, self.span, self.least, self.n_behind, self.loudest = plan, span, least, n_behind, loudest
-        self.hop, self.convert = plan.hop_length, convert
+        self.hop, self.convert, self.lock = plan.hop_length, convert, threading.Lock()
         self.work = <vf *>scratch(plan.n_vectors() * sizeof(vf) + plan.n_span() * sizeof(float))
         self.reserve((n_behind + 1) * self.hop + span)
 
@@ -56,16 +57,21 @@ cdef class FrameStream:
         if not take_samples(chunk, &buffer):
             return self.push(self.convert(chunk))
         try:
-            fine = self.append(<const float *>buffer.buf, buffer.shape[0])
+            with self.lock:
+                fine = self.append(<const float *>buffer.buf, buffer.shape[0])
+                if fine:
+                    return self.next(self.n_known(), self.capacity)
         finally:
             PyBuffer_Release(&buffer)
-        if not fine:
-            self.convert(chunk)  # says what is wrong
-            raise ValueError("samples must be finite")
-        cdef Py_ssize_t n = self.start + self.n_held, n_new = 0
-        if n >= self.span and n >= self.least:
-            n_new = max((n - self.span) // self.hop + 1 - self.frame, <Py_ssize_t>0)
-        return self.next(n_new, self.capacity)
+        self.convert(chunk)  # says what is wrong
+        raise ValueError("samples must be finite")
+
+    cdef Py_ssize_t n_known(self) noexcept:
+        # how many more frames are complete
+        cdef Py_ssize_t n = self.start + self.n_held
+        if n < self.span or n < self.least:
+            return 0
+        return max((n - self.span) // self.hop + 1 - self.frame, <Py_ssize_t>0)
 
     cdef bint append(self, const float *chunk, Py_ssize_t n) except -1:
         # False if a sample is unusable, and then nothing is changed
@@ -81,9 +87,10 @@ cdef class FrameStream:
 
     def rest(self, Py_ssize_t n_new):
         """float32 (n_new, n_out): the last frames, padded where the signal does not reach."""
-        if n_new > 0 and self.n_held < 1:
-            raise ValueError("frames of no samples were asked for")
-        return self.next(max(n_new, <Py_ssize_t>0), self.n_held)
+        with self.lock:
+            if n_new > 0 and self.n_held < 1:
+                raise ValueError("frames of no samples were asked for")
+            return self.next(max(n_new, <Py_ssize_t>0), self.n_held)
 
     cdef next(self, Py_ssize_t n_new, Py_ssize_t n):
         # the next frames, of a signal that seems to go on to n
@@ -113,23 +120,25 @@ cdef class FrameStream:
         """Number of samples pushed."""
         return self.start + self.n_held
 
-    @property
-    def held(self):
-        """float32 (n,), a copy: the samples from `start` on."""
-        result = np.empty(self.n_held, np.float32)
-        cdef float[::1] out = result
-        if self.n_held:
-            memcpy(&out[0], self.data, self.n_held * sizeof(float))
-        return result
+    def state(self):
+        """(held, start, frame), which `restore` takes; held, float32 (n,), are copies of the samples from `start` on."""
+        cdef float[::1] out
+        with self.lock:
+            held = np.empty(self.n_held, np.float32)
+            out = held
+            if self.n_held:
+                memcpy(&out[0], self.data, self.n_held * sizeof(float))
+            return held, self.start, self.frame
 
     def restore(self, const float[::1] held, Py_ssize_t start, Py_ssize_t frame):
-        """Go on from the `held`, `start` and `frame` of another stream of the plan."""
+        """Go on from the `state` of another stream of the plan."""
         if start < 0 or start % self.hop or not start // self.hop <= frame:
             raise ValueError(f"start={start} and frame={frame} are of no stream with a hop of {self.hop}")
-        self.n_held = 0
-        if held.shape[0] and not self.append(&held[0], held.shape[0]):
-            raise ValueError("samples must be finite")
-        self.start, self.frame = start, frame
+        with self.lock:
+            self.n_held = 0
+            if held.shape[0] and not self.append(&held[0], held.shape[0]):
+                raise ValueError("samples must be finite")
+            self.start, self.frame = start, frame
 
 
 cdef bint take_samples(chunk, Py_buffer *buffer) except -1:

@@ -93,7 +93,7 @@ class PlanRows:
         return self.frames.rest(self.feature.n_frames(n) - self.frames.frame if n else 0)
 
     def get_state(self) -> State:
-        return {"held": self.frames.held, "start": self.frames.start, "frame": self.frames.frame}
+        return dict(zip(("held", "start", "frame"), self.frames.state(), strict=True))
 
     def set_state(self, state: State) -> None:
         self.frames.restore(np.ascontiguousarray(state["held"], np.float32), state["start"], state["frame"])

@@ -10,6 +10,7 @@ from fastbp.errors import ArgumentError
 from fastbp.features.stages import (
     FloatArray,
     Join,
+    PlanRows,
     Resampler,
     Stage,
     State,
@@ -21,6 +22,7 @@ from fastbp.features.stages import (
     streaming_rate,
 )
 from fastbp.features.steps import Pooling, Step
+from fastbp.turns import Turn, in_turn
 
 if TYPE_CHECKING:
     from fastbp.features.pipeline import Pipeline
@@ -51,6 +53,7 @@ class Stream:
     """
 
     def __init__(self, pipeline: "Pipeline", sr: float | None = None, window: float = 1.0, hop: float = 1.0) -> None:
+        self._turn = Turn()
         rate = streaming_rate(sr, pipeline.sr)
         _require_streamable(pipeline)
         self._given = (pipeline, sr, window, hop)
@@ -64,8 +67,9 @@ class Stream:
         frames = self.lookahead_frames + sum(stage.length - 1 for stage in self._rest if isinstance(stage, WindowRows))
         span = max(place(feature)[0] - feature.offset for feature in pipeline.features)
         self.delay = (frames * pipeline.hop_length + span) / pipeline.sr
-        only = self._resampler is None and not self._rest and len(self._join.stages) == 1
-        self._direct: Callable[[Any], FloatArray] | None = self._join.stages[0].push if only else None
+        stage, *others = self._join.stages  # a kernel alone sees to what it is given, and to whose turn it is
+        direct = isinstance(stage, PlanRows) and not (others or self._rest or self._resampler)
+        self._direct: Callable[[Any], FloatArray] | None = stage.push if direct else None
 
     def push(self, chunk: ArrayLike) -> FloatArray:
         """The rows that a chunk completes, float32 (n_new, n_features); often none.
@@ -85,10 +89,12 @@ class Stream:
         """
         if self._direct is not None:
             return self._direct(chunk)
-        self._require_open()
-        samples = as_chunk(chunk)
-        return self._through(self._join.push(samples if self._resampler is None else self._resampler.push(samples)))
+        with self._turn:
+            self._require_open()
+            samples = as_chunk(chunk)
+            return self._through(self._join.push(samples if self._resampler is None else self._resampler.push(samples)))
 
+    @in_turn
     def flush(self) -> FloatArray:
         """The rows that remain at the end of the signal, as the whole has them; (0, n_features) if there are none.
 
@@ -102,6 +108,7 @@ class Stream:
             rows.append(_through(self._rest[i + 1 :], stage.flush()))
         return np.concatenate([part for part in rows if len(part)] or [np.empty((0, self.n_features), np.float32)])
 
+    @in_turn
     def get_state(self) -> State:
         """All that the stream remembers: plain values and arrays, which a stream made alike can go on from.
 
@@ -118,6 +125,7 @@ class Stream:
         stages = [stage.get_state() for stage in (*self._join.stages, *self._rest)]
         return {"of": self._description(), "closed": self._closed, "pending": self._join.get_state(), "stages": stages}
 
+    @in_turn
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` gave, with the same bits as the stream that it is of.
 

@@ -17,6 +17,7 @@ from fastbp.tasks.smoothing import SILENT, Run, RunningMedian, Runs, Smoother, V
 from fastbp.tasks.sources import Source, chunks, is_file, one_sound
 from fastbp.tasks.streaming import ClassifierStream
 from fastbp.tasks.windows import Segment
+from fastbp.turns import Turn, in_turn
 
 Float32 = NDArray[np.float32]
 SMOOTHINGS = ("viterbi", "median", "none")
@@ -201,6 +202,7 @@ class SegmentStream:
     """
 
     def __init__(self, settings: Segmenter, model: AudioClassifier, sr: float | None) -> None:
+        self._turn = Turn()
         windows, pipeline = model.windows_, model.windows_.pipeline
         self._windows = ClassifierStream(model, sr, settings.hop, _heard)
         self.sr = pipeline.sr if sr is None else sr
@@ -211,6 +213,7 @@ class SegmentStream:
         self._classes, self._end, self._n_cells = model.classes_.tolist(), 0.0, 0
         self._description = {"classes": self._classes, **settings.get_settings()}
 
+    @in_turn
     def push(self, chunk: ArrayLike) -> list[Segment]:
         """The segments that a chunk completes, in order; often none.
 
@@ -218,6 +221,7 @@ class SegmentStream:
         """
         return list(self._segments(self._windows.push(chunk)))
 
+    @in_turn
     def flush(self) -> list[Segment]:
         """The segments that remain at the end; the stream is closed then."""
         found = list(self._segments(self._windows.flush()))
@@ -225,6 +229,7 @@ class SegmentStream:
         runs += [run] if (run := self._runs.flush()) else []
         return [*found, *(self._segment(run) for run in runs if run.label != SILENT)]
 
+    @in_turn
     def get_state(self) -> dict[str, Any]:
         """All that the stream remembers but the model and its settings: plain values and arrays.
 
@@ -237,6 +242,7 @@ class SegmentStream:
         counts = {"of": self._description, "end": self._end, "n_cells": self._n_cells}
         return {**counts, **{name: part.get_state() for name, part in parts.items()}}
 
+    @in_turn
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` of a stream of the same model and settings gave.
 

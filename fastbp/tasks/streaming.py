@@ -12,6 +12,7 @@ from fastbp.features import Pipeline
 from fastbp.features.pipeline import TARGET_LEVEL
 from fastbp.features.stages import Resampler, as_chunk, streaming_rate
 from fastbp.tasks.windows import SILENCE_DB, Segment
+from fastbp.turns import Turn, in_turn
 
 if TYPE_CHECKING:
     from fastbp.tasks.classifier import AudioClassifier
@@ -50,6 +51,7 @@ class ClassifierStream:
         hop: float | None = None,
         answer: Callable[[float, float, Float32 | None], Any] | None = None,
     ) -> None:
+        self._turn = Turn()
         windows = model._fitted()
         pipeline = windows.pipeline
         self.hop = windows.window if hop is None else hop
@@ -71,6 +73,7 @@ class ClassifierStream:
         self._pending = np.empty((0, plain.n_features), np.float32)
         self._closed = False
 
+    @in_turn
     def push(self, chunk: ArrayLike) -> list[Any]:
         """The decisions that a chunk completes, in order; often none.
 
@@ -88,6 +91,7 @@ class ClassifierStream:
         samples = as_chunk(chunk)
         return self._take(samples if self._resampler is None else self._resampler.push(samples))
 
+    @in_turn
     def flush(self) -> list[Any]:
         """The decisions that remain at the end: a last window counts if more than half of it was heard.
 
@@ -101,6 +105,7 @@ class ClassifierStream:
         self._pending = np.concatenate([self._pending, self._rows.flush()])
         return [*found, *self._decisions(1)]
 
+    @in_turn
     def get_state(self) -> dict[str, Any]:
         """All that the stream remembers but the model: plain values and arrays.
 
@@ -118,6 +123,7 @@ class ClassifierStream:
         level = None if self._level is None else self._level.get_state()
         return {**state, **arrays, "level": level, "rows": self._rows.get_state()}
 
+    @in_turn
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` of a stream of the same model, made with the same hop, gave.
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastbp.features.stages import Resampler, as_chunk, streaming_rate
 from fastbp.tasks.windows import Segment
 from fastbp.tasks.word_paths import Found, StreamPath
+from fastbp.turns import Turn, in_turn
 
 if TYPE_CHECKING:
     from fastbp.tasks.keywords import KeywordRecognizer
@@ -30,6 +31,7 @@ class WordStream:
     """
 
     def __init__(self, model: "KeywordRecognizer", sr: float | None) -> None:
+        self._turn = Turn()
         pipeline = model.pipeline_
         self.sr = streaming_rate(sr, pipeline.sr)
         self._resampler = Resampler(self.sr, pipeline.sr) if self.sr != pipeline.sr else None
@@ -39,6 +41,7 @@ class WordStream:
         self._path = StreamPath(len(self._classes), model.n_states, model.penalty, model._least)
         self._hop, self._n_samples = pipeline.hop_length / pipeline.sr, 0
 
+    @in_turn
     def push(self, chunk: ArrayLike) -> list[Segment]:
         """The words that have become certain, in order; often none.
 
@@ -47,6 +50,7 @@ class WordStream:
         samples = as_chunk(chunk)
         return self._segments(self._rows.push(samples if self._resampler is None else self._resampler.push(samples)))
 
+    @in_turn
     def flush(self) -> list[Segment]:
         """The words that remain at the end; the stream is closed then."""
         rows = [] if self._resampler is None else [self._rows.push(self._resampler.flush())]

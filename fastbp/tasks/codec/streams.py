@@ -13,6 +13,7 @@ from fastbp.features.stages import streaming_rate
 from fastbp.features.waveform import LOUDEST
 from fastbp.tasks.codec.packets import PacketCodec, magnitude_counts, rotated
 from fastbp.tasks.codec.rate import PAST, RateControl
+from fastbp.turns import Turn, in_turn
 
 Float32 = NDArray[np.float32]
 
@@ -51,6 +52,7 @@ class Encoder:
         self, codec: PacketCodec, curve: tuple[NDArray[np.float64], float], sr: float | None, n_channels: int,
         bitrate: float, lookahead: float,
     ) -> None:  # fmt: skip
+        self._turn = Turn()
         layout = codec.layout
         self.sr, self.n_channels, self.n_samples = streaming_rate(sr, layout.sr), n_channels, 0
         self._codec, self._layout = codec, layout
@@ -64,6 +66,7 @@ class Encoder:
         self._waiting: deque[tuple[Float32, NDArray[np.float64]]] = deque()
         self._n_model, self._closed = 0, False  # samples at the model's rate
 
+    @in_turn
     def push(self, chunk: Any) -> list[bytes]:
         """The packets that a chunk completes, in order; often none.
 
@@ -82,6 +85,7 @@ class Encoder:
         self._take(self._resampling.push(y))
         return self._packets(self._n_ahead)
 
+    @in_turn
     def flush(self) -> list[bytes]:
         """The packets that remain at the end; the stream is closed then."""
         self._require_open()
@@ -135,6 +139,7 @@ class Decoder:
     """
 
     def __init__(self, codec: PacketCodec, sr: float | None, n_channels: int) -> None:
+        self._turn = Turn()
         layout = codec.layout
         self.sr, self.n_channels = streaming_rate(sr, layout.sr), n_channels
         self._codec, self._layout = codec, layout
@@ -142,6 +147,7 @@ class Decoder:
         self._tail = np.zeros((n_channels, layout.hop))
         self._index, self._closed = 0, False
 
+    @in_turn
     def push(self, packet: bytes | None) -> Float32:
         """The samples that are known now, float32 (n_channels, n_samples).
 
@@ -165,6 +171,7 @@ class Decoder:
         self._index += 1
         return self._resampling.push(np.ascontiguousarray(ready[:, first:]))
 
+    @in_turn
     def flush(self) -> Float32:
         """The samples that remain at the end; the stream is closed then."""
         if self._closed:

@@ -11,6 +11,7 @@ from fastbp.features.stages import as_chunk
 from fastbp.tasks.denoising.features import FeatureRows, Features
 from fastbp.tasks.denoising.networks import Networks
 from fastbp.tasks.denoising.training import POWER
+from fastbp.turns import Turn, in_turn
 
 Float32 = NDArray[np.float32]
 FRAMES_AT_ONCE = 16  # what they need stays in the cache
@@ -31,6 +32,7 @@ class DenoiserStream:
     """
 
     def __init__(self, features: Features, networks: Networks, least_gain: float, sr: float | None = None) -> None:
+        self._turn = Turn()
         if sr is not None:
             check_rate(sr)
         self.sr = features.transform.sr if sr is None else sr
@@ -39,6 +41,7 @@ class DenoiserStream:
         self._mono, self._closed, self._n_in, self._n_out = True, False, 0, 0
         self._way: _Way | _Resampled | None = None
 
+    @in_turn
     def push(self, chunk: ArrayLike) -> Float32:
         """The samples that can be given out once a chunk is known, float32 (n,) or (n_channels, n) like the chunk.
 
@@ -60,6 +63,7 @@ class DenoiserStream:
         self._n_in += samples.shape[1]
         return self._given(self._way.push(samples))
 
+    @in_turn
     def flush(self) -> Float32:
         """The samples that remain at the end; the stream is closed then."""
         self._require_open()
