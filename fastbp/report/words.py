@@ -84,6 +84,7 @@ def report_words(
         *trained,
         features_section(model.pipeline_, "Frame by frame", "frame"),
         network_section(model.networks_[0], more),
+        *([] if model.whole_ is None else [network_section(model.whole_, title="Network of whole words")]),
         origins_section(command, job_code(model, '"words/"', features=None)),
     )
 

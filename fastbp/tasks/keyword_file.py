@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastbp.tasks.keywords import KeywordRecognizer
 
 TASK = "KeywordRecognizer"
-PRIORS = "log_priors"
+PRIORS, WHOLE = "log_priors", "whole"
 
 
 def save(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
@@ -36,10 +36,13 @@ def save(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
         "classes": model.classes_.tolist(),
         "shortest": model.shortest_,
         "networks": networks,
+        "whole": None if model.whole_ is None else model.whole_.get_config(),
         "history": None if model.history_ is None else [history.get_config() for history in model.history_],
     }
     tensors = {PRIORS: model.log_priors_}
-    for number, network in enumerate(model.networks_):
+    named = {str(number): network for number, network in enumerate(model.networks_)}
+    named |= {} if model.whole_ is None else {WHOLE: model.whole_}
+    for number, network in named.items():
         tensors |= {f"{number}/{name}": tensor for name, tensor in network_tensors(network).items()}
     storage.write(path, tensors, config)
 
@@ -51,19 +54,23 @@ def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
         raise wrong_kind(path, config, TASK)
     with misdescribed(path, "a KeywordRecognizer"):
         model.pipeline_ = Pipeline.from_config(config["features"])
-        model.set_params(**config["settings"], features=model.pipeline_)
+        model.set_params(**{"whole": None} | config["settings"], features=model.pipeline_)
         model._check()
         model.classes_, model.shortest_ = np.array(config["classes"]), float(config["shortest"])
         model.log_priors_, networks = tensors.pop(PRIORS), list(config["networks"])
         kept = config.get("history")
         model.history_ = [History.from_config(history) for history in kept] if kept else None
-        parts: dict[int, dict[str, Any]] = {}
+        parts: dict[str, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             number, _, own = name.partition("/")
-            parts.setdefault(int(number), {})[own] = tensor
-        if sorted(parts) != list(range(len(networks))):
-            raise ValueError(f"{len(networks)} networks, tensors of {sorted(parts)}")
-    model.networks_ = [network_from(network, parts[number], path) for number, network in enumerate(networks)]
+            parts.setdefault(number, {})[own] = tensor
+        configs = {str(number): network for number, network in enumerate(networks)}
+        configs |= {WHOLE: whole} if (whole := config.get(WHOLE)) else {}
+        if sorted(parts) != sorted(configs):
+            raise ValueError(f"networks {sorted(configs)}, tensors of {sorted(parts)}")
+    made = {name: network_from(network, parts[name], path) for name, network in configs.items()}
+    model.whole_ = made.pop(WHOLE, None)
+    model.networks_ = list(made.values())
     model.failures_ = {}
     _refuse_misfits(model, path)
 

@@ -9,29 +9,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastbp.audio.checks import check_int, check_number, check_rate
 from fastbp.augment import Augment, Channel, Noise, Reverb, Speed, as_augment
-from fastbp.augment.timing import played
 from fastbp.callbacks import Callback
 from fastbp.errors import ArgumentError, ArgumentTypeError, AudioError, FastbpError, NotBuiltError
 from fastbp.extraction import extract, of_file, warn_of_failures
 from fastbp.features import Pipeline, Pooling
+from fastbp.network import Sequential
 from fastbp.stop import StopCondition
 from fastbp.tasks import keyword_file
 from fastbp.tasks.estimator import Estimator
 from fastbp.tasks.sources import Source, as_sounds, chunks, is_file, one_sound, read_listing, waveform
 from fastbp.tasks.windows import Segment
-from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_pipeline
+from fastbp.tasks.word_clips import LEAST, clip_probabilities
+from fastbp.tasks.word_inputs import as_heard, background_files, common_rate, word_bands, word_pipeline
 from fastbp.tasks.word_networks import fading, weights_and_priors, word_network
-from fastbp.tasks.word_paths import NEVER, Found, whole_paths
+from fastbp.tasks.word_paths import Found
 from fastbp.tasks.word_stream import WordStream
-from fastbp.tasks.word_strings import Heard, TrainingRows, alone, lessons, training_rows
+from fastbp.tasks.word_stretches import learned_stretches, whole_network
+from fastbp.tasks.word_strings import Heard, TrainingRows, alone, background_pieces, lessons, training_rows
 from fastbp.train import History
 
 Float32 = NDArray[np.float32]
 AUGMENT = Augment(
     [Speed((0.75, 1.3)), Channel(telephone=0.1, band=0.1, snr=(15, 45)), Reverb(p=0.5), Noise((10, 40))], 2
 )
-FRAME_SHARE = 0.2  # of a frame's logarithm in the probabilities of a clip: neighbours hear the same
-SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.17)  # at which a clip is heard: at one of them the voice may be like a known one
 SHORTEST = 0.6  # of the 5th percentile of the lengths of words learned from: what is shorter is no word
 
 
@@ -49,6 +49,8 @@ class KeywordRecognizer(Estimator):
         A `Pipeline` without `Pooling` whose rows can be streamed; None is `fastbp.tasks.word_inputs.word_pipeline(sr)`.
     hidden
         Widths of the hidden layers.
+    whole
+        Widths of the hidden layers of another network, which judges whole words; None to do without.
     sr
         Rate in Hz that sounds are brought to; None is the lowest of the training files', at most 16000. Features of
         your own bring theirs.
@@ -76,6 +78,8 @@ class KeywordRecognizer(Estimator):
     classes_ : numpy.ndarray (n_words,)
         Words, sorted.
     networks_ : list of Sequential
+    whole_ : Sequential or None
+        Judges whole words: see `predict`.
     pipeline_ : Pipeline
     log_priors_ : numpy.ndarray of float32 (n_words * n_states + 1,)
         Logarithm of the share of each state among the training frames, which their probabilities are divided by.
@@ -104,6 +108,7 @@ class KeywordRecognizer(Estimator):
         features: Pipeline | None = None,
         hidden: Sequence[int] = (512,),
         *,
+        whole: Sequence[int] | None = (512, 256),
         sr: int | None = None,
         n_states: int = 6,
         n_networks: int = 1,
@@ -119,6 +124,7 @@ class KeywordRecognizer(Estimator):
     ) -> None:
         self.features = features
         self.hidden = hidden
+        self.whole = whole
         self.sr = sr
         self.n_states = n_states
         self.n_networks = n_networks
@@ -188,8 +194,17 @@ class KeywordRecognizer(Estimator):
         self._require_all(words)
         augment = as_augment(self.augment, self.seed)
         speakers = _numbered(listing.groups, found.usable)
-        rows = self._rows(words, speakers, [others.arrays[i] for i in others.usable], augment)
-        self._train(rows, [*augment.callbacks, *callbacks], stop=stop, verbose=verbose)
+        quiet = background_pieces(words, [others.arrays[i] for i in others.usable], self.pipeline_.sr, self.seed)
+        heard = lessons(words, speakers, quiet, augment, self.pipeline_.sr, self.seed)
+        rows = training_rows(heard, self.pipeline_, augment.pipeline(self.pipeline_), len(self.classes_), self.n_states)
+        options = {"callbacks": [*augment.callbacks, *callbacks], "stop": stop, "verbose": verbose}
+        self._train(rows, **options)
+        self.whole_: Sequential | None = None
+        if self.whole is not None:
+            bands, n_words = word_bands(self.pipeline_.sr), len(self.classes_)
+            stretches = learned_stretches(words, quiet, augment, bands, n_words, self.seed)
+            settings = {"optimizer": self.optimizer, "dropout": self.dropout, "seed": self.seed}
+            self.whole_ = whole_network(stretches, n_words + 1, self.whole, **settings, **options)
         return self
 
     def _check(self) -> None:
@@ -223,18 +238,11 @@ class KeywordRecognizer(Estimator):
         lengths = [(end - start) / self.pipeline_.sr for heard in words for _, start, end in heard.words]
         self.shortest_ = SHORTEST * float(np.percentile(lengths, 5))
 
-    def _rows(
-        self, words: list[Heard], speakers: NDArray[np.intp], others: list[Any], augment: Augment
-    ) -> TrainingRows:
-        heard = lessons(words, speakers, others, augment, self.pipeline_.sr, self.seed)
-        pipeline = self.pipeline_
-        return training_rows(heard, pipeline, augment.pipeline(pipeline), len(self.classes_), self.n_states)
-
-    def _train(self, rows: TrainingRows, callbacks: Sequence[Callback], **options: Any) -> None:
+    def _train(self, rows: TrainingRows, **options: Any) -> None:
         n_out = len(self.classes_) * self.n_states + 1
         weight, self.log_priors_ = weights_and_priors(rows.states, n_out)
         y = np.eye(n_out, dtype=np.float32)[rows.states]
-        options |= {"sample_weight": weight[rows.states], "callbacks": list(callbacks)}
+        options |= {"sample_weight": weight[rows.states]}
         options |= {"epochs": self.epochs, "batch_size": self.batch_size}
         n_batches = -(-len(y) // (self.batch_size or len(y)))
         optimizer = fading(self.optimizer, self.epochs * n_batches)
@@ -249,7 +257,9 @@ class KeywordRecognizer(Estimator):
     def predict(self, sounds: Any) -> NDArray[Any]:
         """The word of each clip, or `unknown`: array (n_sounds,) of labels.
 
-        Each clip is heard at five speeds, 0.85 to 1.17, as a shorter or longer vocal tract would say it.
+        Each clip is heard at five speeds, 0.85 to 1.17, as a shorter or longer vocal tract would say it. What the
+        frames say along the best path is joined, as a weighted geometric mean, with what a second network says of the
+        whole stretch that the likeliest word takes there.
 
         Parameters
         ----------
@@ -275,21 +285,10 @@ class KeywordRecognizer(Estimator):
                 y = waveform(sound, model.pipeline_.sr)
                 if not y.any():
                     raise ArgumentError("The sound is nothing but silence; leave it out.")
-                found.append(self._clip(y))
+                found.append(clip_probabilities(model, y))
             except FastbpError as error:
                 raise (of_file(sound, error) if is_file(sound) else error) from None
         return np.array(found, np.float32).reshape(len(found), len(self.classes_) + 1)
-
-    def _clip(self, y: Float32) -> NDArray[np.float64]:
-        """Probabilities of the words and of none; speeds at which the clip is too short for any word do not count."""
-        paths = np.array([speed * self._paths(played(y, speed, max(1, round(len(y) / speed)))) for speed in SPEEDS])
-        whole = paths[:, 0] > NEVER / 2
-        scores = FRAME_SHARE * (paths[whole] if whole.any() else paths).mean(axis=0)
-        powers = np.exp(scores - scores.max())
-        return powers / powers.sum()
-
-    def _paths(self, y: Float32) -> NDArray[np.float64]:
-        return whole_paths(self._scores(self.pipeline_(y)), len(self.classes_), self.penalty, self._least)
 
     @property
     def _least(self) -> int:
@@ -298,7 +297,7 @@ class KeywordRecognizer(Estimator):
 
     def _scores(self, rows: Float32) -> Float32:
         """Logarithms of the likelihoods of the states (n_frames, n_words * n_states + 1): means over the networks."""
-        logs = [np.log(np.maximum(network.predict(rows), 1e-5)) for network in self.networks_]
+        logs = [np.log(np.maximum(network.predict(rows), LEAST)) for network in self.networks_]
         return np.mean(logs, axis=0, dtype=np.float32) - self.log_priors_
 
     def _probable(self, word: Found) -> float:

@@ -33,8 +33,19 @@ def split_scores(scores: Float32, n_words: int, least: int) -> tuple[Float64, Fl
     return x[:, :-1].reshape(len(x), n_words, -1).repeat(least, axis=2), x[:, -1]
 
 
-def whole_paths(scores: Float32, n_words: int, penalty: float = 0.0, least: int = 1) -> Float64:
-    """Score of the best path of a clip through each word once, with background before and after it, and of none.
+class WholePaths(NamedTuple):
+    """Of a clip: the scores of its best paths, (n_words + 1,), and each word's first frame and the one after its last.
+
+    The last score is of background alone. A clip that is too short has no path through a word: less than `NEVER` / 2.
+    """
+
+    scores: Float64
+    first: NDArray[np.intp]
+    end: NDArray[np.intp]
+
+
+def whole_paths(scores: Float32, n_words: int, penalty: float = 0.0, least: int = 1) -> WholePaths:
+    """The best path of a clip through each word once, with background before and after it, and of none.
 
     Parameters
     ----------
@@ -44,22 +55,21 @@ def whole_paths(scores: Float32, n_words: int, penalty: float = 0.0, least: int 
         What a word costs.
     least
         Frames that each state lasts, at least.
-
-    Returns
-    -------
-    float64 (n_words + 1,)
-        The last is background alone. A clip that is too short has no path through a word: less than `NEVER` / 2.
     """
     states, background = split_scores(scores, n_words, least)
     alone = np.cumsum(background)
-    path = np.full(states.shape[1:], NEVER)
-    after = np.full(n_words, NEVER)
+    path, start = np.full(states.shape[1:], NEVER), np.zeros(states.shape[1:], np.intp)
+    after, first, end = np.full(n_words, NEVER), np.zeros(n_words, np.intp), np.zeros(n_words, np.intp)
     entry = np.concatenate([[0.0], alone[:-1]]) - penalty
     for frame, row in enumerate(states):
-        after = np.maximum(after, path[:, -1]) + background[frame]
         before = np.concatenate([np.full((n_words, 1), entry[frame]), path[:, :-1]], axis=1)
+        start = np.where(before > path, np.insert(start[:, :-1], 0, frame, axis=1), start)
         path = np.maximum(path, before) + row
-    return np.append(np.maximum(path[:, -1], after), alone[-1])
+        after = after + background[frame]
+        left = path[:, -1] >= after
+        first, end = np.where(left, start[:, -1], first), np.where(left, frame + 1, end)
+        after = np.maximum(path[:, -1], after)
+    return WholePaths(np.append(after, alone[-1]), first, end)
 
 
 class StreamPath:

@@ -120,10 +120,17 @@ def pieces(waveforms: Sequence[Float32], seconds: float, sr: float, seed: int) -
         yield Heard(y[start : start + length], ())
 
 
+def background_pieces(words: Sequence[Heard], others: Sequence[Float32], sr: int, seed: int) -> list[Heard]:
+    """Made-up background, and as many seconds of the other sounds as there are of words."""
+    seconds = sum(len(heard.y) for heard in words) / sr
+    made_up = made_up_background(MADE_UP_SHARE * seconds, sr, seed)
+    return [*made_up, *(pieces(others, seconds, sr, seed) if others else ())]
+
+
 def lessons(
     words: Sequence[Heard],
     speakers: NDArray[np.intp],
-    others: Sequence[Float32],
+    quiet: Sequence[Heard],
     augment: Augment,
     sr: int,
     seed: int,
@@ -133,9 +140,7 @@ def lessons(
     With what is heard through augmentation goes the generator that its features may be masked by. Strings and
     background are heard through the first copy alone: there is enough of them.
     """
-    rng, seconds = generator(seed, 2**35), sum(len(heard.y) for heard in words) / sr
-    quiet = [*made_up_background(MADE_UP_SHARE * seconds, sr, seed)]
-    quiet += pieces(others, seconds, sr, seed) if others else []
+    rng = generator(seed, 2**35)
     heard: list[tuple[Heard, Any]] = [(item, None) for item in (*words, *quiet)]
     for copy in range(augment.copies):
         once = (*strings(words, speakers, sr, rng), *quiet) if copy == 0 else ()

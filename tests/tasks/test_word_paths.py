@@ -28,11 +28,16 @@ def every_path(n, word, n_states, least):
 @pytest.mark.parametrize(("penalty", "least"), [(0.0, 1), (3.0, 2)])
 def test_paths_of_a_clip_are_the_best_of_all(n, n_words, n_states, penalty, least):
     scores = scores_of(n, n_words, n_states, n)
-    found = whole_paths(scores, n_words, penalty, least)
+    found, first, end = whole_paths(scores, n_words, penalty, least)
     for word in range(n_words):
-        paths = every_path(n, word, n_states, least)
+        paths = list(every_path(n, word, n_states, least))
         totals = [sum(scores[t, k].astype(float) for t, k in enumerate(path)) for path in paths]
-        assert found[word] == pytest.approx(max(totals) - penalty) if totals else found[word] < NEVER / 2
+        if not totals:
+            assert found[word] < NEVER / 2
+            continue
+        assert found[word] == pytest.approx(max(totals) - penalty)
+        inside = np.flatnonzero(np.array(paths[int(np.argmax(totals))]) >= 0)
+        assert (first[word], end[word]) == (inside[0], inside[-1] + 1)
     assert found[-1] == pytest.approx(scores[:, -1].sum(dtype=float))
 
 

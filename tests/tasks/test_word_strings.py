@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbp.augment import Augment, Speed
-from fastbp.tasks.word_strings import alone, lessons, strings
+from fastbp.tasks.word_strings import alone, background_pieces, lessons, strings
 
 SR = 8000
 ONE = np.zeros(6, np.intp)  # speaker
@@ -20,7 +20,7 @@ def words():
 
 @pytest.mark.parametrize("copies", [0, 1, 3])
 def test_each_word_is_heard_alone_through_each_copy_and_once_in_a_string(words, copies):
-    heard = lessons(words, ONE, [], Augment(Speed((0.8, 1.25)), copies), SR, seed=0)
+    heard = lessons(words, ONE, background_pieces(words, [], SR, 0), Augment(Speed((0.8, 1.25)), copies), SR, seed=0)
     for number in range(3):
         assert sum(word == number for item, _ in heard for word, _, _ in item.words) == 2 * (
             1 + copies + min(copies, 1)
@@ -31,7 +31,7 @@ def test_each_word_is_heard_alone_through_each_copy_and_once_in_a_string(words, 
 
 def test_a_word_stays_where_it_is_heard(words):
     """Energy lies inside the words, also behind a change of speed."""
-    for item, _ in lessons(words, ONE, [], Augment(Speed((0.8, 1.25)), 1), SR, seed=1):
+    for item, _ in lessons(words, ONE, background_pieces(words, [], SR, 0), Augment(Speed((0.8, 1.25)), 1), SR, seed=1):
         if item.words:
             inside = np.zeros(len(item.y), bool)
             for _, start, end in item.words:
@@ -41,7 +41,10 @@ def test_a_word_stays_where_it_is_heard(words):
 
 def test_background_of_ones_own_is_as_long_as_the_words(words):
     hum = np.sin(np.arange(10 * SR) * 0.3).astype(np.float32)
-    given, without = (lessons(words, ONE, others, Augment(Speed(), 0), SR, seed=0) for others in ([hum], []))
+    given, without = (
+        lessons(words, ONE, background_pieces(words, others, SR, 0), Augment(Speed(), 0), SR, seed=0)
+        for others in ([hum], [])
+    )
     seconds = sum(len(item.y) for item, _ in given[len(without) :]) / SR
     assert seconds == pytest.approx(sum(len(item.y) for item in words) / SR, abs=2)
 
