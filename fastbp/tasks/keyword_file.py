@@ -12,6 +12,7 @@ from fastbp.features import Pipeline
 from fastbp.history import History
 from fastbp.model_file import network_from, network_tensors, wrong_kind
 from fastbp.tasks.classifier_file import misdescribed
+from fastbp.tasks.word_stretches import N_COLUMNS
 
 if TYPE_CHECKING:
     from fastbp.tasks.keywords import KeywordRecognizer
@@ -77,11 +78,12 @@ def load_into(model: "KeywordRecognizer", path: str | PathLike[str]) -> None:
 
 def _refuse_misfits(model: "KeywordRecognizer", path: object) -> None:
     """Features, networks, priors and words must be of one size."""
-    n_out = len(model.classes_) * model.n_states + 1
-    sizes = {(network.n_in, network.n_out) for network in model.networks_}
-    priors = model.log_priors_
+    n_words, sizes = len(model.classes_), {(network.n_in, network.n_out) for network in model.networks_}
+    whole = model.whole_ and (model.whole_.n_in, model.whole_.n_out)
+    n_out, priors = n_words * model.n_states + 1, model.log_priors_
     if (
         sizes != {(model.pipeline_.n_features, n_out)}
+        or whole not in (None, (N_COLUMNS, n_words + 1))
         or model.classes_.ndim != 1
         or (priors.shape, priors.dtype) != ((n_out,), np.float32)
     ):

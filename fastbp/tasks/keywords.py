@@ -86,7 +86,7 @@ class KeywordRecognizer(Estimator):
     shortest_ : float
         Seconds; what is shorter is not reported.
     history_ : list of History or None
-        Results by epoch, of each network; in a loaded model without times.
+        Results by epoch, of each of `networks_`; in a loaded model without times.
     failures_ : dict of str to str
         Why files were left out, by path.
 
@@ -210,6 +210,8 @@ class KeywordRecognizer(Estimator):
     def _check(self) -> None:
         for name in ("n_states", "n_networks"):
             check_int(getattr(self, name), name, 1, 100)
+        for units in self.whole or ():
+            check_int(units, "whole", 1)
         check_int(self.epochs, "epochs", 1)
         if self.batch_size is not None:
             check_int(self.batch_size, "batch_size", 1)

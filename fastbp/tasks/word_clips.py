@@ -18,9 +18,7 @@ Float64 = NDArray[np.float64]
 FRAME_SHARE = 0.2  # of a frame's logarithm in the probabilities of a clip: neighbours hear the same
 SPEEDS = (0.85, 0.92, 1.0, 1.08, 1.17)  # at which a clip is heard: at one of them the voice may be like a known one
 LEAST = 1e-5  # of the probabilities that networks give
-WHOLE_WEIGHT = (
-    2.0  # of the logarithms of what the whole word says: alone it is right a little less often, but elsewhere
-)
+WHOLE_WEIGHT = 2.0  # of the logarithms of what the whole word says, beside 1 of what the frames say
 
 
 def clip_probabilities(model: "KeywordRecognizer", y: Float32) -> Float64:

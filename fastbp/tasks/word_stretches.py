@@ -19,8 +19,10 @@ from fastbp.tasks.word_strings import Heard, through
 
 Float32 = NDArray[np.float32]
 N_PARTS, N_CEPSTRA = 16, 13  # of a stretch; of each part
+N_COLUMNS = N_PARTS * N_CEPSTRA + 1  # of the row of a stretch
 RANGE_DB, MEAN_SHARE, LEAST_DEVIATION = 50.0, 0.2, 5.0  # as `LocalCepstra` has them, over the stretch
-COPIES = 4  # of each word, for each that the network of frames learns from: it has many frames of a word, this one row
+COPIES = 8  # of each word, at least: the network of frames has many rows of each, this one has one
+JITTERED = 2**36  # number of the draws of the edges
 JITTER = 0.04  # s, standard deviation of where a stretch begins and ends around the word
 NONE_SHARE = 0.5  # stretches of no word, for each of a word
 EPOCHS, BATCH_SIZE = 20, 64
@@ -67,26 +69,33 @@ def learned_stretches(
 ) -> tuple[Float32, NDArray[np.intp]]:
     """Rows (n_rows, n_columns) of the words as they are and through augmentation, and of no word; and which, (n_rows,).
 
-    Those of no word, number `n_words`, are stretches of the others, as long as words.
+    Those of no word, number `n_words`, are stretches of the others, as long as words. A stretch begins and ends some
+    40 ms before or after the word: where the best path does so is no more certain.
     """
-    n_copies, rng = COPIES * augment.copies, generator(seed, 2**36)
-    tasks = [(heard, copy) for copy in range(-1, n_copies) for heard in words]
-    lengths = [end - start for heard in words for _, start, end in heard.words]
-    for _ in range(round(NONE_SHARE * len(tasks))):
-        other = others[int(rng.integers(len(others)))]
-        tasks.append((_stretch(other, n_words, float(rng.choice(lengths)), rng), int(rng.integers(-1, n_copies))))
+    takes = _takes(words, others, augment.copies and max(augment.copies, COPIES), n_words, seed)
 
-    def made(task: tuple[Heard, int]) -> tuple[Float32, int]:
-        heard, copy = task
-        heard = heard if copy < 0 else through(heard, augment, bands.sr, copy)[0]
-        ((word, *ends),) = heard.words
-        draws = generator(seed, clip_number(heard.y), 2**36)
-        first, end = np.round((ends + draws.normal(0, JITTER * bands.sr, 2)) / bands.hop_length)
-        return stretch_row(bands(heard.y), int(first), int(end)), word
+    def row(take: tuple[Heard, int]) -> Float32:
+        heard, copy = take
+        y, ((_, *edges),) = heard if copy < 0 else through(heard, augment, bands.sr, copy)[0]
+        draws = generator(seed, clip_number(y), JITTERED)
+        first, end = np.round((edges + draws.normal(0, JITTER * bands.sr, 2)) / bands.hop_length)
+        return stretch_row(bands(y), int(first), int(end))
 
     with ThreadPoolExecutor(threads.get_threads()) as pool:
-        parts = list(pool.map(made, tasks))
-    return np.array([row for row, _ in parts]), np.array([word for _, word in parts], np.intp)
+        rows = list(pool.map(row, takes))
+    return np.array(rows), np.array([heard.words[0][0] for heard, _ in takes], np.intp)
+
+
+def _takes(
+    words: Sequence[Heard], others: Sequence[Heard], n_copies: int, n_words: int, seed: int
+) -> list[tuple[Heard, int]]:
+    """What is heard, and through which copy of the augmentation; -1 is as it is."""
+    takes, rng = [(heard, copy) for copy in range(-1, n_copies) for heard in words], generator(seed, 2**36)
+    lengths = [end - start for heard in words for _, start, end in heard.words]
+    for _ in range(round(NONE_SHARE * len(takes))):
+        other = others[int(rng.integers(len(others)))]
+        takes.append((_stretch(other, n_words, float(rng.choice(lengths)), rng), int(rng.integers(-1, n_copies))))
+    return takes
 
 
 def _stretch(heard: Heard, number: int, length: float, rng: np.random.Generator) -> Heard:

@@ -159,6 +159,25 @@ def test_saved_and_loaded_it_answers_with_the_same_bits(words, said, tmp_path):
     assert (tmp_path / "again.fbp").read_bytes() == (tmp_path / "m.fbp").read_bytes()
 
 
+def test_a_file_without_a_network_of_whole_words_answers_by_its_frames(model, tmp_path):
+    """As files had none once, nor a setting for it."""
+    model.save(tmp_path / "m.fbp")
+    tensors, config = storage.read(tmp_path / "m.fbp")
+    frames = {name: tensor for name, tensor in tensors.items() if not name.startswith("whole/")}
+    del config["whole"], config["settings"]["whole"]
+    storage.write(tmp_path / "old.fbp", frames, config)
+    old, (clips, labels) = KeywordRecognizer.load(tmp_path / "old.fbp"), new_clips(3)
+    assert (old.whole, old.whole_) == (None, None)
+    assert old.score(clips, labels) >= 0.9
+    assert not np.array_equal(old.predict_proba(clips), model.predict_proba(clips))
+
+
+def test_without_a_network_of_whole_words(words, tmp_path):
+    model = quick(words, settings={"whole": None})
+    model.save(tmp_path / "m.fbp")
+    assert KeywordRecognizer.load(tmp_path / "m.fbp").whole_ is None
+
+
 def test_only_the_training_split_is_learned_from(words):
     listing = corpus.read(words)
     splits = np.where(np.arange(len(listing)) % 7 < 2, "test", "train")
@@ -259,7 +278,15 @@ def test_files_that_hold_no_recogniser(model, tmp_path, noise):
     with pytest.raises(ModelFileError, match="KeywordRecognizer"):
         AudioClassifier.load(tmp_path / "m.fbp")
     tensors, config = storage.read(tmp_path / "m.fbp")
-    for spoilt in ({"classes": ["a", "b"]}, {"shortest": "x"}, {"settings": {"n_states": 5}}, {"networks": []}):
+    narrow = {**config["whole"], "n_in": 3}
+    for spoilt in (
+        {"whole": None},
+        {"whole": narrow},
+        {"classes": ["a", "b"]},
+        {"shortest": "x"},
+        {"settings": {"n_states": 5}},
+        {"networks": []},
+    ):
         storage.write(tmp_path / "bad.fbp", tensors, config | spoilt)
         with pytest.raises(ModelFileError):
             KeywordRecognizer.load(tmp_path / "bad.fbp")
