@@ -1,22 +1,10 @@
 # cython: freethreading_compatible=False
 """Which instruction sets the processor has and the operating system lets us use."""
 
-cdef extern from "amx_permission.h":
-    int amx_permitted()
-
-cdef extern from *:
-    """
-    #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-    static int has_avx2(void)   { __builtin_cpu_init(); return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-    static int has_avx512(void) { __builtin_cpu_init(); return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-                                                               && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"); }
-    #else
-    static int has_avx2(void)   { return 0; }
-    static int has_avx512(void) { return 0; }
-    #endif
-    """
+cdef extern from "cpu.h":
     int has_avx2()
     int has_avx512()
+    int amx_permitted()
 
 
 def supported():

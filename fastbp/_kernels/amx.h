@@ -7,7 +7,7 @@
 #ifndef FASTBP_AMX_H
 #define FASTBP_AMX_H
 #include <stddef.h>
-#include "amx_permission.h"
+#include "cpu.h"
 #include "simd.h"
 
 #if defined(__AVX512F__) && defined(__x86_64__) && defined(__linux__)

@@ -10,7 +10,6 @@ from libc.float cimport DBL_MIN
 from libc.math cimport log, rint, sqrt
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stddef cimport ptrdiff_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 cdef extern from "simd.h":
@@ -23,8 +22,9 @@ cdef extern from "parallel.h" nogil:
     enum: MAX_THREADS
     void parallel_for(int n_threads, Py_ssize_t n_tasks, task_fn fn, void *arg) noexcept
 
-cdef extern from "<stdlib.h>" nogil:
-    void *aligned_alloc(size_t alignment, size_t size)
+cdef extern from "system.h" nogil:
+    void *aligned_memory(size_t alignment, size_t n_bytes)
+    void free_aligned(void *p)
 
 cdef enum:
     ALIGNMENT = 64
@@ -46,8 +46,8 @@ include "coding.pxi"
 
 
 cdef void *scratch(size_t n_bytes) except NULL:
-    """64-byte aligned memory, to be freed by the caller."""
-    cdef void *p = aligned_alloc(ALIGNMENT, (n_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
+    """64-byte aligned memory, to be given back with free_aligned."""
+    cdef void *p = aligned_memory(ALIGNMENT, n_bytes)
     if p == NULL:
         raise MemoryError(f"no memory for {n_bytes} bytes of scratch")
     return p

@@ -15,16 +15,8 @@ cdef extern from "parallel.h" nogil:
     int MAX_THREADS
     void parallel_for(int n_threads, Py_ssize_t n_tasks, task_fn fn, void *arg) noexcept
 
-cdef extern from *:
-    """
-    #include <time.h>
-    static double seconds(void) {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-    }
-    """
-    double seconds() noexcept nogil
+cdef extern from "system.h" nogil:
+    double seconds() noexcept
 
 cdef double POLL_SECONDS = 0.05
 

@@ -209,5 +209,5 @@ cdef class RealFFT:
                 lanes_load(work, self.step, &block[0, 0], self.n_fft, self.n_fft, NULL)
                 self.run(work, work + self.n_work(), BIN_COMPLEX)
                 lanes_store(&out[row, 0], n_out, work + self.n_work(), n_out, n)
-        free(work)
+        free_aligned(work)
         return spectrum

@@ -56,5 +56,5 @@ cdef class LinearPrediction:
                     lanes_autocorrelation(found, work, n, n_out)
                 lanes_narrow(x + n, found, n_out)
                 lanes_store(&out[t, 0], n_out, x + n, n_out, min(<Py_ssize_t>VL, n_frames - t))
-        free(work)
+        free_aligned(work)
         return result

@@ -3,19 +3,11 @@
  * at once never oversubscribe. Workers spin for as long as waking them would take, then sleep. Safe across fork. */
 #ifndef FASTBP_PARALLEL_H
 #define FASTBP_PARALLEL_H
-#include <stddef.h>
+#include "system.h"
+#include <stdatomic.h>
 typedef void (*task_fn)(void *arg, ptrdiff_t task, int worker);
 #define MAX_THREADS 64
 
-#if defined(_WIN32) && !defined(__MINGW32__)
-static void parallel_for(int n_threads, ptrdiff_t n_tasks, task_fn fn, void *arg) {
-    (void)n_threads;
-    for (ptrdiff_t i = 0; i < n_tasks; i++) fn(arg, i, 0);
-}
-#else
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #if defined(__x86_64__)
 #define PAUSE() __builtin_ia32_pause()
 #else
@@ -54,16 +46,19 @@ static unsigned pool_wait(unsigned seen) {
 }
 
 /* A worker that arrives late finds the region closed and is not waited for. */
-static void *pool_worker(void *id) {
+static THREAD_RESULT pool_worker(void *id) {
     for (unsigned seen = 0;;) {
         seen = pool_wait(seen);
         atomic_fetch_add(&pool.inflight, 1);
         if (atomic_load(&pool.open) && (int)(ptrdiff_t)id < pool.wanted) pool_run((int)(ptrdiff_t)id);
         atomic_fetch_sub(&pool.inflight, 1);
     }
-    return NULL;
+    return 0;
 }
 
+#ifdef _WIN32
+static void pool_survives_fork(void) {} /* there is none */
+#else
 static void pool_after_fork(void) {
     pthread_mutex_init(&pool.busy, NULL);
     pthread_mutex_init(&pool.lock, NULL);
@@ -75,13 +70,16 @@ static void pool_after_fork(void) {
     atomic_store(&pool.sleepers, 0);
 }
 
-static void pool_grow(int n_threads) {
+static void pool_survives_fork(void) {
     static int registered = 0;
     if (!registered) registered = !pthread_atfork(NULL, NULL, pool_after_fork);
+}
+#endif
+
+static void pool_grow(int n_threads) {
+    pool_survives_fork();
     while (pool.n_workers < n_threads - 1 && pool.n_workers < MAX_THREADS - 1) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, pool_worker, (void *)(ptrdiff_t)(pool.n_workers + 1))) return;
-        pthread_detach(thread);
+        if (start_thread(pool_worker, (void *)(ptrdiff_t)(pool.n_workers + 1))) return;
         pool.n_workers++;
     }
 }
@@ -112,5 +110,4 @@ static void parallel_for(int n_threads, ptrdiff_t n_tasks, task_fn fn, void *arg
     }
     pthread_mutex_unlock(&pool.busy);
 }
-#endif
 #endif

@@ -80,7 +80,7 @@ cdef class YinPlan:
         with nogil:
             for b in range((n_frames + VL - 1) // VL):
                 self.block(y, b * VL, &out[b * VL, 0], work)
-        free(work)
+        free_aligned(work)
         return blocks[:n_frames].copy()
 
     def f0(self, const float[::1] y, Py_ssize_t n_frames, double sr, float threshold):
@@ -97,7 +97,7 @@ cdef class YinPlan:
                 i = first_dip(&d[row, 0], self.n_lags, threshold)
                 out[t, 0] = <float>(sr / (self.min_period + i + vertex(&d[row, 0], i, self.n_lags)))
                 out[t, 1] = d[row, i]
-        free(work)
+        free_aligned(work)
         return result
 
     def track(self, const float[::1] y, Py_ssize_t n_frames, double sr, double fmin, const double[::1] prior,
@@ -119,7 +119,7 @@ cdef class YinPlan:
                 if t % VL == 0:
                     self.block(y, t, &d[0, 0], work)
                 voiced[t] = <float>search.step(&d[t % VL, 0], t)
-        free(work)
+        free_aligned(work)
         return search.path(), voice
 
 

@@ -90,7 +90,7 @@ cdef class ReductionPlan(SpectralPlan):
         super().__init__(*args, **options)
 
     def __dealloc__(self):
-        free(self.table)
+        free_aligned(self.table)
 
     def chain(self):
         cdef Reduction item

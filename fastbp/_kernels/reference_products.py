@@ -12,7 +12,7 @@ MIN_EXPONENT, MAX_EXPONENT = -125, 128  # of frexp: numbers in [2**(e - 1), 2**e
 def bfloat16(x: ArrayLike) -> Float64:
     """The nearest bfloat16 of each number, ties to even; too large ones become infinite, as everywhere in IEEE 754."""
     x = np.asarray(x, np.float64)
-    exponent = np.maximum(np.frexp(x)[1], MIN_EXPONENT)
+    exponent = np.clip(np.frexp(x)[1], MIN_EXPONENT, MAX_EXPONENT)  # of infinity it is anything
     unit = np.ldexp(1.0, exponent - MANTISSA_BITS)
     nearest = np.rint(x / unit) * unit
     beyond = np.where(np.isnan(x), np.nan, np.copysign(np.inf, x))

@@ -37,7 +37,7 @@ def median_filter(const float[:, ::1] x, Py_ssize_t width, int axis):
                 lanes_load(work, 1, &rows[0, 0], n, n, NULL)
                 running_median(y, work, n, width, y + length)
                 lanes_store(&out[b * VL, 0], n, y, n, m)
-    free(work)
+    free_aligned(work)
     return result
 
 

@@ -61,7 +61,7 @@ def project(const float[:, ::1] x, Banded w, float floor=-np.inf):
             lanes_floor(work, w.n_in, floor)
             w.run(work + w.n_in, work)
             lanes_store(&out[row, 0], w.n_rows, work + w.n_in, w.n_rows, n)
-    free(work)
+    free_aligned(work)
     return result
 
 
@@ -189,7 +189,7 @@ cdef class SpectralPlan:
             if n_frames:
                 tasks.out = &out[0, 0]
                 parallel_for(n_threads, (n_frames + tasks.size - 1) // tasks.size, fill_frames, &tasks)
-        free(tasks.work)
+        free_aligned(tasks.work)
         return result
 
 

@@ -122,7 +122,7 @@ cdef class InversePlan:
                     overlap_add(&y[0], n_samples, first, rows + i * self.n_fft, &self.window[0], self.n_fft)
                     overlap_add(&total[0], n_samples, first, NULL, &self.squared[0], self.n_fft)
             divide_by_total(&y[0], &total[0], n_samples)
-        free(work)
+        free_aligned(work)
         return result
 
 

@@ -3,7 +3,7 @@
 from cpython.buffer cimport (
     Py_buffer, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
-from libc.stdlib cimport realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memmove, strcmp
 
 
@@ -35,7 +35,7 @@ cdef class FrameStream:
 
     def __dealloc__(self):
         free(self.data)
-        free(self.work)
+        free_aligned(self.work)
 
     cdef int reserve(self, Py_ssize_t n) except -1:
         # room for n samples, and for a block of frames that begins among them: its idle lanes read what lies there

@@ -1,12 +1,11 @@
 # Samples of sound files: little-endian codes to float32 of full scale 1, channels to their mean.
 import os
 
-from libc.errno cimport EINTR, errno
+from libc.errno cimport errno
 from libc.stdint cimport int16_t
-from posix.types cimport off_t
 
-cdef extern from "<unistd.h>" nogil:
-    Py_ssize_t pread(int fd, void *content, size_t n_bytes, off_t position)
+cdef extern from "system.h" nogil:
+    Py_ssize_t read_at(int fd, void *content, size_t n_bytes, int64_t place)
 
 cdef enum:
     READ_BYTES = 24576  # of whole samples of any width; stays in the first cache, and on any thread's stack
@@ -27,7 +26,7 @@ def pcm_samples(const unsigned char[::1] content, int coding):
     return y
 
 
-def read_pcm(int fd, off_t position, Py_ssize_t n, int coding):
+def read_pcm(int fd, int64_t position, Py_ssize_t n, int coding):
     """float32 (up to n,): the samples in a file from a byte on, as many as are there; OSError where reading fails."""
     if coding not in PCM_CODINGS.values() or n < 0:
         raise ValueError(f"coding {coding} is none of {PCM_CODINGS}, or n={n} is negative")
@@ -56,15 +55,13 @@ def mix(const float[:, ::1] x):
 
 
 cdef Py_ssize_t read_samples(
-    float *y, int fd, off_t position, Py_ssize_t n, int coding, int *failure
+    float *y, int fd, int64_t position, Py_ssize_t n, int coding, int *failure
 ) noexcept nogil:
     # y (n,) from the file; returns how many it had
     cdef unsigned char content[READ_BYTES]
     cdef Py_ssize_t width = abs(coding), n_done = 0, n_bytes
     while n_done < n:
-        n_bytes = pread(fd, content, min(READ_BYTES, (n - n_done) * width), position + n_done * width)
-        if n_bytes < 0 and errno == EINTR:
-            continue
+        n_bytes = read_at(fd, content, min(READ_BYTES, (n - n_done) * width), position + n_done * width)
         if n_bytes < 0:
             failure[0] = errno
         if n_bytes < width:
