@@ -7,17 +7,15 @@ debug symbols, no optimisation and bounds checks.
 
 import os
 import platform
+import shutil
 import sys
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
-if sys.platform == "win32":
-    raise SystemExit(
-        "fastbp does not build on Windows yet: its kernels need vector types of GCC or Clang, POSIX threads and pread; "
-        "use it in the Windows Subsystem for Linux."
-    )
+WINDOWS = sys.platform == "win32"
 if sys.platform == "darwin":  # python.org's Python would build for both processors, but instruction sets are of one
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
@@ -38,11 +36,36 @@ FLAGS += [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
-    "-pthread",
     "-Wno-unused-function",
 ]
+THREADS = [] if WINDOWS else ["-pthread"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else []
 STRIP = ["-Wl,-s"] if sys.platform == "linux" and not (DEBUG or SANITIZE) else []
+
+
+class BuildExt(build_ext):
+    """On Windows the compiler is clang-cl: Visual C++ has no vector types, and links what it makes."""
+
+    def build_extensions(self):
+        if self.compiler.compiler_type == "msvc":
+            self.compiler.initialize()
+            self.compiler.cc = clang_cl()
+        super().build_extensions()
+
+
+def clang_cl():
+    found = shutil.which("clang-cl") or shutil.which("clang-cl", path=r"C:\Program Files\LLVM\bin")
+    if found is None:
+        raise SystemExit(
+            "fastbp needs clang-cl on Windows, for Visual C++ has no vector types: install LLVM "
+            '(winget install LLVM.LLVM), or the component "C++ Clang tools" of Visual Studio, and have it on PATH.'
+        )
+    return found
+
+
+def as_known(flags):
+    """Flags of GCC and Clang as the compiler takes them."""
+    return [f"/clang:{flag}" for flag in flags] if WINDOWS else flags
 
 
 def extension(name, flags=()):
@@ -50,8 +73,8 @@ def extension(name, flags=()):
         f"fastbp._kernels.{name}",
         [f"fastbp/_kernels/{name}.pyx"],
         include_dirs=["fastbp/_kernels", "fastbp/include", numpy.get_include()],
-        extra_compile_args=[*FLAGS, *SANITIZERS, *flags],
-        extra_link_args=["-pthread", *SANITIZERS, *STRIP],
+        extra_compile_args=as_known([*FLAGS, *THREADS, *SANITIZERS, *flags]),
+        extra_link_args=[*THREADS, *SANITIZERS, *STRIP],
         define_macros=[
             ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
             *([] if DEBUG else [("CYTHON_WITHOUT_ASSERTIONS", None)]),
@@ -75,5 +98,6 @@ setup(
             "embedsignature": True,
         },
     ),
+    cmdclass={"build_ext": BuildExt},
     options={"build_ext": {"parallel": os.cpu_count()}},
 )
