@@ -30,9 +30,9 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     mode = regular_mode(target) if os.path.exists(target) else None
     temporary = os.path.join(folder, f".fbp-{os.urandom(8).hex()}.tmp")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
+        with open(temporary, "xb") as file:
             if mode is not None:
-                os.fchmod(file.fileno(), mode)
+                os.chmod(temporary, mode)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -44,8 +44,10 @@ def replacing(path: str) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: str) -> None:
-    """Force the rename to disk, where the file system knows how to."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    """Force the rename to disk, where the file system knows how to; Windows opens no folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -120,7 +120,8 @@ def extract(
 
 def failure_table(failures: Mapping[str, str], most: int = SHOWN_FAILURES) -> str:
     """A line for each file that failed, with its name and why."""
-    lines = [f"  {reason if path in reason else f'{path}: {reason}'}" for path, reason in failures.items()]
+    named = {path: path in reason or repr(path) in reason for path, reason in failures.items()}
+    lines = [f"  {reason if named[path] else f'{path}: {reason}'}" for path, reason in failures.items()]
     return "\n".join(lines[:most] + ([f"  and {len(lines) - most} more"] if len(lines) > most else []))
 
 

@@ -10,6 +10,12 @@ os.environ["PYTHONSAFEPATH"] = "1"
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
+def pytest_runtest_setup(item):
+    mark = item.get_closest_marker("posix")
+    if mark and os.name == "nt":
+        pytest.skip(f"Windows: {mark.args[0]}")
+
+
 @pytest.fixture
 def threads():
     """Sets the number of threads, and puts it back."""

@@ -1,7 +1,7 @@
 """Sound files to features: order, failures, cache, Ctrl-C."""
 
+import _thread
 import os
-import signal
 import threading
 import time
 from pathlib import Path
@@ -242,7 +242,7 @@ def test_ctrl_c_stops_the_work(files):
         done.append(1)
         return y[:, None]
 
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.2, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
         extract(files * 100, slow, SR, n_jobs=2)
     assert len(done) < 600

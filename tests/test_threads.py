@@ -1,6 +1,7 @@
 """How many threads there are by default: never more than this process is meant to keep busy."""
 
 import math
+import multiprocessing
 import subprocess
 import sys
 import textwrap
@@ -34,7 +35,7 @@ def test_the_environment_says_how_many(environment, expected):
     assert shown(SHOW, **environment) == [expected]
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", sorted({"fork", "spawn"} & set(multiprocessing.get_all_start_methods())))
 def test_a_worker_of_a_pool_has_one_thread(start, tmp_path):
     script = tmp_path / "pool.py"
     script.write_text(

@@ -382,7 +382,7 @@ def test_huge_but_finite_samples_are_accepted():
 
 
 INTERRUPTED = """
-import os, signal, threading, time
+import _thread, threading, time
 import numpy as np
 from fastbp import Dense, Sequential
 rng = np.random.default_rng(0)
@@ -394,7 +394,7 @@ def interrupt():
     time.sleep(1.0)
     global sent
     sent = time.perf_counter()
-    os.kill(os.getpid(), signal.SIGINT)
+    _thread.interrupt_main()  # as Ctrl-C does
 threading.Thread(target=interrupt).start()
 try:
     model.fit(x, y, batch_size={batch_size}, epochs=100000)
@@ -463,6 +463,7 @@ def test_training_works_in_a_forked_child():
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.posix("has no SIGUSR1")
 @pytest.mark.thread_unsafe(reason="signals are the main thread's")
 def test_signal_handlers_that_return_do_not_stop_training():
     x, y = blobs(n=4000)

@@ -32,4 +32,4 @@ def resample(y: ArrayLike, sr_in: float, sr_out: float) -> NDArray[np.float32]:
         return waveform if sr_in == sr_out else waveform[..., :0]
     import soxr
 
-    return np.ascontiguousarray(soxr.resample(waveform.T, sr_in, sr_out, quality="HQ").T)
+    return np.ascontiguousarray(soxr.resample(np.ascontiguousarray(waveform.T), sr_in, sr_out, quality="HQ").T)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -69,13 +70,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except SystemExit as done:  # how argparse ends after --help, --version and wrong usage
         return done.code if isinstance(done.code, int) else FAILURE
-    except BrokenPipeError:  # whoever read our output has gone; nothing can be told, not at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+    except BrokenPipeError:
+        return _unheard()
     except KeyboardInterrupt:
         print("\nfastbp: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
+        if os.name == "nt" and isinstance(error, OSError) and (error.errno, error.filename) == (errno.EINVAL, None):
+            return _unheard()  # what a broken pipe is there
         return _complain(error, traceback="--traceback" in words or os.environ.get("FASTBP_DEBUG") == "1")
 
 
@@ -121,6 +123,12 @@ def _with_hint(message: str) -> str:
     what, given, known = wrong.groups()
     kind = "command" if what == "COMMAND" else f"choice for {what}"
     return str(unknown(kind, known.replace("'", "").split(", "), given))
+
+
+def _unheard() -> int:
+    """Whoever read our output has gone; nothing can be told, not at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE
 
 
 def _complain(error: Exception, traceback: bool) -> int:

@@ -1,6 +1,5 @@
 """`fastbp demo`: music or speech, from recordings to a saved model that listens."""
 
-import shlex
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastbp.cli import predict, sources
 from fastbp.cli.options import Arguments, add_command, whole
 from fastbp.cli.outputs import make_folder
-from fastbp.cli.tables import count, heading, indented, percent
+from fastbp.cli.tables import as_typed, count, heading, indented, percent
 from fastbp.cli.train import describe_training
 
 if TYPE_CHECKING:
@@ -148,9 +147,8 @@ def _listen(out: Path, test: "Listing") -> None:
 
 
 def _next(out: Path, folder: Path) -> str:
-    model, mix = shlex.quote(str(out / MODEL)), shlex.quote(str(out / MIX))
     return "\n".join((
-        f"fastbp predict {model} {mix} --timeline",
-        f"fastbp evaluate {model} {shlex.quote(str(folder))}",
+        as_typed("fastbp", "predict", out / MODEL, out / MIX, "--timeline"),
+        as_typed("fastbp", "evaluate", out / MODEL, folder),
         "fastbp train DIR -o my-model.fbp    (DIR: your own sounds, a folder for each class)",
     ))  # fmt: skip

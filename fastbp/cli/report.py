@@ -1,11 +1,11 @@
 """`fastbp report`: what happened, as one HTML page."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 from fastbp.cli import sources
 from fastbp.cli.options import Arguments, add_command, assignment, check_output, number, whole
+from fastbp.cli.tables import as_typed
 from fastbp.errors import ArgumentError
 
 CLASSES = ("AudioClassifier", "Segmenter", "KeywordRecognizer")
@@ -71,7 +71,7 @@ def _add_jobs(parser: Any) -> None:
 def run(arguments: Arguments) -> None:
     """Score the model if there is data, write the page."""
     check_output(arguments.output, "report", "report.html")
-    command = shlex.join(["fastbp", *arguments.words])
+    command = as_typed("fastbp", *arguments.words)
     is_log = arguments.run_file.suffix.lower() == ".csv"
     (_of_log if is_log else _of_model)(arguments, command)
     print(f"written to {arguments.output} ({arguments.output.stat().st_size / 1000:,.0f} kB)")

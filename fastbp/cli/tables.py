@@ -1,6 +1,7 @@
 """How the commands print: tables, percentages, headings. Plain text wherever the output is not a terminal."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -32,6 +33,16 @@ def percent(part: float) -> str:
 def count(n: int, thing: str, things: str = "") -> str:
     """``1 file``, ``1,240 files``."""
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def as_typed(*words: object) -> str:
+    """A command as one types it, in the quotes of the system's shell."""
+    texts = [str(word) for word in words]
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline(texts)
+    return shlex.join(texts)
 
 
 def heading(text: str) -> str:

@@ -32,7 +32,7 @@ def pre_emphasis(y: ArrayLike, coef: float = 0.97, previous: float | None = None
     samples, coef = as_waveform(y), checked("pre_emphasis", coef)
     out = samples.copy()
     out[1:] -= np.float32(coef) * samples[:-1]
-    out[0] += _line_start(samples) if previous is None else -np.float32(coef * previous)
+    out[0] += _line_start(samples) if previous is None else -np.float32(coef) * np.float32(previous)
     return out
 
 

@@ -102,7 +102,7 @@ class Loudness(Feature):
 
     def _marks(self, first: int, n_frames: int) -> NDArray[np.int64]:
         """Where frames, and the stretches that are read at their end, end and begin: (n_frames - first, 3)."""
-        ends = self.offset + self.win_length + self.hop_length * np.arange(first, n_frames)
+        ends = self.offset + self.win_length + self.hop_length * np.arange(first, n_frames, dtype=np.int64)
         return ends[:, None] - np.array([0, *self._windows])
 
     def _levels(self, energy: Array) -> FloatArray:
@@ -118,7 +118,7 @@ class Loudness(Feature):
         filtered, past = (np.zeros((2, 2)), np.zeros(1)) if memory is None else memory
         begin = 0 if memory is None else int(self._marks(first - 1, first)[0, 0])
         new = y[begin : max(begin, int(self._marks(n_frames - 1, n_frames)[0, 0]))]
-        places = np.arange(1, len(new) + 1)
+        places = np.arange(1, len(new) + 1, dtype=np.int64)
         energy = load("audio").filtered_energy(new, k_weighting(self.sr), filtered, places, past[-1])
         energy = np.concatenate([past, energy])
         marks = self._marks(first, n_frames) - begin + len(past) - 1

@@ -230,7 +230,7 @@ UNSAVEABLE = [
     ([[0.1]] * 9, 16000, "a.flac", None, AudioError, "9 channels"),
     ([0.1], 16000, "none/a.wav", None, audio.AudioFileNotFoundError, "none"),
     ([0.1], 16000, "nul\0.wav", None, AudioError, "null"),
-    ([0.1], 16000, "n" * 300 + ".wav", None, AudioError, "too long"),
+    ([0.1], 16000, "n" * 300 + ".wav", None, AudioError, "too long|not found"),
 ]
 
 
@@ -246,6 +246,7 @@ def test_save_wants_a_path():
         audio.save(3, [0.1], 16000)
 
 
+@pytest.mark.posix("links need a right that few have")
 def test_saving_over_a_link_and_a_directory(tmp_path, tone):
     audio.save(tmp_path / "a.wav", tone(10), 16000)
     (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
@@ -298,6 +299,7 @@ class TestFind:
         assert audio.find(tmp_path) == sorted(tmp_path / name for name in wanted)
         assert audio.find(str(tmp_path), recurse=False) == sorted(tmp_path / n for n in ("a.wav", "B.FLAC", "z.aif"))
 
+    @pytest.mark.posix("links need a right that few have")
     def test_links_are_followed_but_not_in_circles(self, tmp_path):
         (tmp_path / "real").mkdir()
         (tmp_path / "real/a.wav").touch()

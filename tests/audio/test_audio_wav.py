@@ -281,6 +281,7 @@ def test_a_file_that_shrinks_is_told(tmp_path):
         list(parts)
 
 
+@pytest.mark.posix("folders cannot be opened")
 def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
     class Failing(io.FileIO):
         def fileno(self):

@@ -37,7 +37,7 @@ def test_features_draws(cli, tone, tmp_path):
         (["--set", "n_mells=3"], "has no parameter n_mells"),
         (["--set", "n_mels=3.5"], "n_mels=3.5"),
         (["-o", "out.txt"], "must end in .npy"),
-        (["-o", "nowhere/out.npy"], "nowhere/out.npy"),
+        (["-o", "nowhere/out.npy"], "nowhere"),
     ],
 )
 def test_features_complains_in_one_line(cli, tone, words, expected):
@@ -53,7 +53,7 @@ def test_features_of_a_corpus_go_into_a_store(cli, clips, tmp_path):
     code, out, err = cli(*words)
     assert (code, err) == (0, "")
     store = fastbp.corpus.Store(tmp_path / "store", verify=True)
-    assert f"{tmp_path}/store: 40 sounds, {store.n_rows:,} rows x 12 columns, float16, 0.1 MB\n" in out
+    assert f"{tmp_path / 'store'}: 40 sounds, {store.n_rows:,} rows x 12 columns, float16, 0.1 MB\n" in out
     feature = fastbp.features.LogMel(sr=8000, n_mels=12)
     assert np.array_equal(store.utterance(7), feature(audio.load(store.files[7], sr=8000)[0]).astype(np.float16))
     assert cli(*words)[:2] == (0, out)
@@ -67,7 +67,7 @@ def test_features_of_a_corpus_with_broken_files(cli, tone, tmp_path):
     code, out, err = cli(*words, "-o", tmp_path / "store")
     assert code == 0
     assert "1 sound, 3 rows x 160 columns" in out
-    assert f"1 file could not be used: see {tmp_path}/store/failures.csv" in out
+    assert f"1 file could not be used: see {tmp_path / 'store' / 'failures.csv'}" in out
     assert "broken.wav" in err
     assert cli(*words, "-o", tmp_path / "strict", "--strict")[0] == 1
     assert "with -o" in cli(*words)[2]

@@ -1,6 +1,7 @@
 """Plug-ins: what is listed, checked, left out, and the commands they bring."""
 
 import json
+import os
 import re
 
 import pytest
@@ -138,12 +139,13 @@ def register_optimizers(register):
     register("lethal", Lethal)
 """
 CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
+CRASHED = f"the process crashed: {'exit code 11' if os.name == 'nt' else 'SIGSEGV'}"
 
 
 @pytest.mark.parametrize(
     ("in_step", "words", "reason"),
     [
-        (CRASH, (), "the process crashed: SIGSEGV"),
+        (CRASH, (), CRASHED),
         ("os._exit(3)", (), "the process crashed: exit code 3"),
         ("time.sleep(60)", ("--timeout", 12), "not done after 12 s"),
     ],
@@ -181,7 +183,7 @@ def test_plugins_check_survives_a_plugin_that_crashes_when_it_is_loaded(cli, plu
     code, out, _ = cli("plugins", "check", "fbp_lethal")
     assert (code, out.splitlines()) == (
         1,
-        ["fbp_lethal 1.2: left out: when it is loaded: the process crashed: SIGSEGV"],
+        [f"fbp_lethal 1.2: left out: when it is loaded: {CRASHED}"],
     )
 
 

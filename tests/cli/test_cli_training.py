@@ -191,6 +191,7 @@ def test_train_complains_in_one_line(tmp_path, monkeypatch, cli, make, words, ex
     assert not list(tmp_path.rglob("*.fbp"))
 
 
+@pytest.mark.posix("sends Ctrl-C to all of a console")
 def test_ctrl_c_ends_training_with_130(clips, tmp_path):
     words = ["train", str(clips), "-o", str(tmp_path / "m.fbp"), "--epochs", "1000000", "--patience", "1000000"]
     process = subprocess.Popen(

@@ -1,7 +1,5 @@
 """What users give by mistake: every command says in one line what is wrong, and leaves nothing half done behind."""
 
-import resource
-
 import numpy as np
 import pytest
 import soundfile
@@ -121,7 +119,10 @@ def test_an_output_below_a_file(cli, words):
         (["report", "m.fbp", "-o", "x.html"], 4096),
     ],
 )
+@pytest.mark.posix("limits no sizes")
 def test_a_disk_that_is_full(here, words, room):
+    import resource
+
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 

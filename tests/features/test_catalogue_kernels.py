@@ -122,7 +122,7 @@ def test_biquads_and_energy(audio, n):
     state = start.copy()
     np.testing.assert_allclose(audio.biquads(x, SECTIONS, state), expected, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(state, end, rtol=1e-12)
-    marks = np.array([0, n // 3, n // 3, n])
+    marks = np.array([0, n // 3, n // 3, n], np.int64)
     energy = np.concatenate([[0], np.cumsum(expected**2)])[marks]
     np.testing.assert_allclose(audio.filtered_energy(x, SECTIONS, start.copy(), marks), energy, rtol=1e-12)
 

@@ -12,7 +12,7 @@ def all_halves():
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_rows_are_gathered_in_order(core, dtype, n_cols):
     x = np.random.default_rng(0).standard_normal((65, n_cols)).astype(dtype)
-    order = np.random.default_rng(1).permutation(65)
+    order = np.random.default_rng(1).permutation(65).astype(np.intp)
     np.testing.assert_array_equal(core.gather_kernel(x, order), x[order].astype(np.float32))
     np.testing.assert_array_equal(core.gather_kernel(x), x.astype(np.float32))
 

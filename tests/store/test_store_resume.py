@@ -51,6 +51,7 @@ corpus.extract(source, Logged(), store, n_jobs=int(n_jobs), verbose=0)
 
 
 class TestResume:
+    @pytest.mark.posix("has no SIGKILL")
     @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_killed_again_and_again_it_ends_with_the_same_store(self, sounds, tmp_path, n_jobs):
         """Killed before the first, fourth, ... file is put in its place: nothing lost, no finished shard done twice."""
@@ -73,6 +74,7 @@ class TestResume:
         corpus.extract(sounds, LOGMEL, store.path, verbose=0)
         assert {path: path.stat().st_mtime_ns for path in store.path.iterdir()} == before
 
+    @pytest.mark.posix("a file that is mapped cannot be replaced")
     @pytest.mark.parametrize("damage", ["missing", "truncated", "undescribed", "misdescribed"])
     def test_damaged_shards_are_made_again(self, sounds, store, damage):
         before = contents(store.path)
@@ -114,6 +116,7 @@ def _rewrite(path, change):
     path.write_bytes(change(path.read_bytes()))
 
 
+@pytest.mark.posix("a file that is mapped cannot be replaced")
 class TestDamage:
     @pytest.mark.parametrize(
         ("name", "change", "words"),

@@ -43,7 +43,7 @@ class TestFrames:
         assert np.array_equal(np.asarray(self.frames, np.float64), ARRAY)
         assert (len(self.frames), self.frames.shape, self.frames.nbytes) == (129, (129, 3), ARRAY.nbytes)
         with pytest.raises(ValueError, match="copy"):
-            np.asarray(self.frames, copy=False)
+            self.frames.__array__(copy=False)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_runs_in_any_order(self, seed):
@@ -224,6 +224,7 @@ class TestTraining:
         assert np.array_equal(by_store.params, by_parts.params)
 
 
+@pytest.mark.posix("reads memory from /proc")
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads the peak memory from /proc")
 def test_training_does_not_load_the_store(tmp_path):
     """400 MB of rows on disk are trained on in less than 100 MB: two chunks of 16 MB, and what else is needed."""
