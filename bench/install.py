@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from fastbp.cli.tables import table
 
@@ -89,15 +88,15 @@ def install(what: list[str], folder: Path) -> Path:
     return python
 
 
-def run(python: Path, code: str) -> Any:
-    """What `code` prints as JSON, in an interpreter that sees its environment alone."""
+def run(python: Path, code: str) -> str:
+    """What `code` prints, in an interpreter that sees its environment alone."""
     done = subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True, cwd=python.parent)
-    return json.loads(done.stdout or "null")
+    return done.stdout
 
 
 def sizes_table(python: Path) -> str:
     """The distributions and their sizes, largest first."""
-    sizes = dict(sorted(run(python, SIZES).items(), key=lambda item: -item[1]))
+    sizes = dict(sorted(json.loads(run(python, SIZES)).items(), key=lambda item: -item[1]))
     rows = [(name, f"{size / 1e6:.1f}") for name, size in [*sizes.items(), ("all", sum(sizes.values()))]]
     return table((f"{len(sizes)} distributions", "MB"), rows)
 
@@ -113,7 +112,7 @@ def peer_row(requirements: str, code: str, runs: int) -> tuple[str, str, str]:
     """The figures of a library, or why it cannot be imported."""
     with tempfile.TemporaryDirectory() as folder:
         python = install(requirements.split(), Path(folder))
-        sizes = run(python, SIZES).values()
+        sizes = json.loads(run(python, SIZES)).values()
         found = f"{len(sizes)}", f"{sum(sizes) / 1e6:.0f}"
         try:
             return (*found, f"{seconds(python, code, runs) - seconds(python, 'pass', runs):.2f}")
@@ -125,7 +124,10 @@ def times(python: Path, runs: int) -> list[str]:
     """Tables of the time of imports, and of first and second calls."""
     start = seconds(python, "pass", runs)
     imports = [(code, f"{seconds(python, code, runs) - start:.3f}") for code in IMPORTS]
-    calls = [(name, f"{first * 1e3:.2f}", f"{again * 1e3:.2f}") for name, (first, again) in run(python, CALLS).items()]
+    calls = [
+        (name, f"{first * 1e3:.2f}", f"{again * 1e3:.2f}")
+        for name, (first, again) in json.loads(run(python, CALLS)).items()
+    ]
     return [table(("import", "s"), imports), table(("call", "first, ms", "second, ms"), calls)]
 
 
