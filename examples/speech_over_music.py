@@ -17,8 +17,7 @@ SR = 16000
 
 with tempfile.TemporaryDirectory() as scratch:
     folder = sys.argv[1:] or [datasets.make_music_speech(120, duration=2.0, sr=SR, seed=0).write(Path(scratch) / "a")]
-    settings = broadcast_settings(noise=None) | {"augment": 1, "n_networks": 1}  # seconds, not minutes
-    classifier = AudioClassifier(**settings)
+    classifier = AudioClassifier(**broadcast_settings() | {"augment": 1, "n_networks": 1})  # in seconds, not minutes
     segmenter = Segmenter(classifier, min_duration=2.0).fit(folder[0], verbose=0)
     others = datasets.make_music_speech(20, duration=2.0, sr=SR, seed=9).write(Path(scratch) / "b")
     speech, music = (np.concatenate([audio.load(f)[0] for f in audio.find(others / k)]) for k in ("speech", "music"))

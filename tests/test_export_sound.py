@@ -214,7 +214,7 @@ def test_windows_of_one_frame(way, wide, clips, tmp_path):
 
 @pytest.fixture(scope="module")
 def broadcast(clips):
-    return trained(clips, **{**broadcast_settings(SR, noise=None), "augment": None})
+    return trained(clips, **{**broadcast_settings(SR), "augment": None})
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -93,7 +93,7 @@ class AudioClassifier(Estimator):
         Classes that are two others at once, by name: ``{"speech_music": ("speech", "music")}`` makes, for every
         training file of the first, a mixture with one of the second, 5 dB under to 15 dB over it, and adds it to the
         training files of that class (which may have no others). ``{"noise": ("noise", "noise")}`` makes more noises,
-        of two at once.
+        of two at once, if there are any.
     class_weight
         How much the windows of a class together weigh in training, by its name; classes that are not named weigh 1.
     seed
@@ -541,21 +541,19 @@ class AudioClassifier(Estimator):
         return model
 
 
-def broadcast_settings(sr: int = 16000, noise: str | None = "noise") -> dict[str, Any]:
+def broadcast_settings(sr: int = 16000) -> dict[str, Any]:
     """Parameters of an `AudioClassifier` for speech, music, speech over music and other sounds, through any channel.
 
     The class of speech over music is called "speech_music": mixtures are made for it, which weigh half of what another
-    class does, for they lie between two and are taken for both; and noises are mixed with each other, for two at once
-    are noise, too. Each training sound is also heard six times, faster or slower, through other channels and through
-    telephones; features are the wide ones of `fastbp.features.default_pipeline`, and the answer is that of three
-    networks together.
+    class does, for they lie between two and are taken for both; and sounds of the class "noise", if there is one, are
+    mixed with each other, for two at once are noise, too. Each training sound is also heard six times, faster or
+    slower, through other channels and through telephones; features are the wide ones of
+    `fastbp.features.default_pipeline`, and the answer is that of three networks together.
 
     Parameters
     ----------
     sr
         Rate in Hz.
-    noise
-        The class of other sounds; None if there is none.
 
     Examples
     --------
@@ -571,6 +569,6 @@ def broadcast_settings(sr: int = 16000, noise: str | None = "noise") -> dict[str
         "sr": sr,
         "n_networks": 3,
         "augment": {"augmentations": chain, "copies": 6},
-        "mix": {"speech_music": ("speech", "music")} | ({noise: (noise, noise)} if noise else {}),
+        "mix": {"speech_music": ("speech", "music"), "noise": ("noise", "noise")},
         "class_weight": {"speech_music": 0.5},
     }

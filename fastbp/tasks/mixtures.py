@@ -64,11 +64,13 @@ def mixed(train: Listing, mix: Mapping[str, Sequence[str]], sr: int, seed: int) 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        It is no such thing, or no file has one of the classes.
+        It is no such thing, or no file has one of the classes, unless that is to be mixed with itself alone.
     """
     parts = [train]
     for label, pair in checked(mix).items():
         found = [train.files[train.labels == name] for name in pair]
+        if {*pair} == {label} and not len(found[0]):
+            continue
         if lost := [name for name, files in zip(pair, found) if not len(files)]:
             raise ArgumentError(f"mix makes {label!r} of {lost[0]!r}, but no training file has that class.")
         parts.append(Listing(_mixtures(found[0], found[1], sr, seed), np.full(len(found[0]), label)))

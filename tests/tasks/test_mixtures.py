@@ -45,11 +45,9 @@ def test_a_class_is_mixed_with_itself(noise):
     }
 
 
-def test_settings_for_broadcasts_mix_noises_where_there_are_some():
-    both = {"speech_music": ("speech", "music")}
-    assert broadcast_settings(SR)["mix"] == both | {"noise": ("noise", "noise")}
-    assert broadcast_settings(SR, noise="other")["mix"] == both | {"other": ("other", "other")}
-    assert broadcast_settings(SR, noise=None)["mix"] == both
+def test_a_class_that_is_not_there_is_not_mixed_with_itself(noise):
+    listing = corpus.read(noise)
+    assert len(mixed(listing, {"hum": ("hum", "hum")}, SR, 0)) == len(listing)
 
 
 def test_a_short_second_sound_goes_on(noise, tmp_path):
